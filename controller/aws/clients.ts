@@ -1,0 +1,106 @@
+/**
+ * AWS clients by account, Region and phase of the response, each with that phase's role and no other.
+ */
+import { AutoScalingClient } from '@aws-sdk/client-auto-scaling'
+import { EC2Client } from '@aws-sdk/client-ec2'
+import { ElasticLoadBalancingClient } from '@aws-sdk/client-elastic-load-balancing'
+import { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2'
+import { IAMClient } from '@aws-sdk/client-iam'
+import { KMSClient } from '@aws-sdk/client-kms'
+import { S3Client } from '@aws-sdk/client-s3'
+import { SNSClient } from '@aws-sdk/client-sns'
+import { SQSClient } from '@aws-sdk/client-sqs'
+import { SSMClient } from '@aws-sdk/client-ssm'
+import { fromTemporaryCredentials } from '@aws-sdk/credential-providers'
+import type { BaselineOutputs } from '../../stacks/baseline/outputs.ts'
+
+export interface AwsScope { accountId: string, region: string }
+
+/** `ambient` is the process's own identity; the others are roles that the baseline makes. */
+export type Phase = 'ambient' | 'controller' | 'contain' | 'acquire' | 'build' | 'analyse' | 'investigator'
+
+type Credentials = ReturnType<typeof fromTemporaryCredentials>
+interface ClientConfig {
+  region: string
+  credentials?: Credentials
+  retryMode: 'adaptive'
+  maxAttempts: number
+}
+
+export class AwsClients {
+  readonly #baseline: BaselineOutputs
+  readonly #clients = new Map<string, unknown>()
+  readonly #credentials = new Map<string, Credentials>()
+
+  constructor (baseline: BaselineOutputs) {
+    this.#baseline = baseline
+  }
+
+  /** The account and Region of the baseline: where evidence and rooms live. */
+  get home (): AwsScope {
+    return { accountId: this.#baseline.accountId, region: this.#baseline.region }
+  }
+
+  ec2 = (scope: AwsScope, phase: Phase): EC2Client => this.#client(EC2Client, scope, phase)
+  autoScaling = (scope: AwsScope, phase: Phase): AutoScalingClient => this.#client(AutoScalingClient, scope, phase)
+  elb = (scope: AwsScope, phase: Phase): ElasticLoadBalancingClient => this.#client(ElasticLoadBalancingClient, scope, phase)
+  elbv2 = (scope: AwsScope, phase: Phase): ElasticLoadBalancingV2Client => this.#client(ElasticLoadBalancingV2Client, scope, phase)
+  iam = (scope: AwsScope, phase: Phase): IAMClient => this.#client(IAMClient, scope, phase)
+  ssm = (scope: AwsScope, phase: Phase): SSMClient => this.#client(SSMClient, scope, phase)
+  s3 = (scope: AwsScope, phase: Phase): S3Client => this.#client(S3Client, scope, phase)
+  kms = (scope: AwsScope, phase: Phase): KMSClient => this.#client(KMSClient, scope, phase)
+  sns = (scope: AwsScope, phase: Phase): SNSClient => this.#client(SNSClient, scope, phase)
+  sqs = (scope: AwsScope, phase: Phase): SQSClient => this.#client(SQSClient, scope, phase)
+
+  /** The role that acts for a phase in an account: the baseline's role of that name, there. */
+  roleArn (accountId: string, phase: Exclude<Phase, 'ambient'>): string {
+    return this.#baseline.roles[phase].replace(this.#baseline.accountId, accountId)
+  }
+
+  #client<C> (Client: new (config: ClientConfig) => C, scope: AwsScope, phase: Phase): C {
+    const key = `${Client.name} ${scope.accountId} ${scope.region} ${phase}`
+    const known = this.#clients.get(key) as C | undefined
+    if (known) return known
+    const client = new Client({
+      region: scope.region,
+      ...phase !== 'ambient' && { credentials: this.#assume(scope, phase) },
+      // AWS SDKs "Retry behavior": adaptive mode slows a client down when the service throttles it.
+      retryMode: 'adaptive',
+      maxAttempts: 6
+    })
+    this.#clients.set(key, client)
+    return client
+  }
+
+  /** One set of short-lived credentials per role, shared by all its clients. */
+  #assume (scope: AwsScope, phase: Exclude<Phase, 'ambient'>): Credentials {
+    const roleArn = this.roleArn(scope.accountId, phase)
+    let credentials = this.#credentials.get(roleArn)
+    if (!credentials) {
+      const provider = fromTemporaryCredentials({
+        params: { RoleArn: roleArn, RoleSessionName: `cleanroom-${phase}`, DurationSeconds: 3600 },
+        clientConfig: { region: this.#baseline.region }
+      })
+      credentials = memoised(provider)
+      this.#credentials.set(roleArn, credentials)
+    }
+    return credentials
+  }
+}
+
+/** Shares one assumed session among clients until five minutes before it ends. */
+function memoised (provider: Credentials): Credentials {
+  let session: ReturnType<Credentials> | undefined
+  let renewAt = 0
+  return async (properties) => {
+    if (!session || Date.now() >= renewAt) {
+      renewAt = Date.now() + 60_000
+      session = provider(properties)
+      session.then(
+        (got) => { renewAt = (got.expiration?.getTime() ?? Date.now() + 3_600_000) - 300_000 },
+        () => { session = undefined }
+      )
+    }
+    return await session
+  }
+}

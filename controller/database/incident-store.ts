@@ -1,0 +1,196 @@
+/**
+ * Incidents in PostgreSQL: one document each, changed under a row lock together with the event that says so.
+ */
+import type { Pool, PoolClient } from 'pg'
+import { CleanroomError } from '../incident/errors.ts'
+import type { AnalysisRun, Finding, Incident, Phase } from '../incident/incident.ts'
+import { canMove } from '../incident/phases.ts'
+
+export interface IncidentEvent { seq: number, incidentId: string, at: string, type: string, data: Record<string, unknown> }
+export interface NewEvent { type: string, data: Record<string, unknown> }
+export interface OpenedIncident { incident: Incident, created: boolean }
+
+const EVENTS_CHANNEL = 'cleanroom_events'
+
+export class IncidentStore {
+  readonly #pool: Pool
+
+  constructor (pool: Pool) {
+    this.#pool = pool
+  }
+
+  /**
+   * Stores a new incident and claims its instances, or answers the incident that has them already.
+   * @throws CleanroomError CONFLICT when its instances belong to several open incidents or only some do,
+   *   IDEMPOTENCY_KEY_REUSED when the key came with another request
+   */
+  async open (incident: Incident, idempotency: { key?: string, requestHash: string }): Promise<OpenedIncident> {
+    return await this.#transaction(async (db) => {
+      // One door for all openings: two simultaneous requests for one instance must meet.
+      await db.query('SELECT pg_advisory_xact_lock(hashtext($1))', ['cleanroom.open-incident'])
+      const repeated = await this.#byIdempotencyKey(db, idempotency)
+      if (repeated) return { incident: repeated, created: false }
+      const holder = await this.#holderOf(db, incident)
+      if (holder) return { incident: holder, created: false }
+      await db.query(
+        'INSERT INTO incidents (id, phase, opened_at, document, idempotency_key, request_hash) VALUES ($1, $2, $3, $4, $5, $6)',
+        [incident.id, incident.phase, incident.openedAt, incident, idempotency.key ?? null, idempotency.requestHash])
+      for (const { accountId, region, instanceId } of incident.targets) {
+        await db.query('INSERT INTO open_targets (account_id, region, instance_id, incident_id) VALUES ($1, $2, $3, $4)',
+          [accountId, region, instanceId, incident.id])
+      }
+      await this.#addEvent(db, incident.id, { type: 'incident.opened', data: { openedBy: incident.openedBy, reason: incident.reason } })
+      return { incident, created: true }
+    })
+  }
+
+  async #byIdempotencyKey (db: PoolClient, { key, requestHash }: { key?: string, requestHash: string }): Promise<Incident | undefined> {
+    if (!key) return undefined
+    const { rows } = await db.query<{ document: Incident, request_hash: string }>(
+      'SELECT document, request_hash FROM incidents WHERE idempotency_key = $1', [key])
+    if (rows[0] && rows[0].request_hash !== requestHash) {
+      throw new CleanroomError('IDEMPOTENCY_KEY_REUSED', `The key "${key}" opened incident ${rows[0].document.id} with another body.`)
+    }
+    return rows[0]?.document
+  }
+
+  async #holderOf (db: PoolClient, incident: Incident): Promise<Incident | undefined> {
+    const held: Array<{ instanceId: string, incidentId: string }> = []
+    for (const { accountId, region, instanceId } of incident.targets) {
+      const { rows } = await db.query<{ incident_id: string }>(
+        'SELECT incident_id FROM open_targets WHERE account_id = $1 AND region = $2 AND instance_id = $3',
+        [accountId, region, instanceId])
+      if (rows[0]) held.push({ instanceId, incidentId: rows[0].incident_id })
+    }
+    if (held.length === 0) return undefined
+    const [first] = held
+    if (held.length === incident.targets.length && held.every(({ incidentId }) => incidentId === first!.incidentId)) {
+      return await this.#read(db, first!.incidentId, '')
+    }
+    throw new CleanroomError('CONFLICT',
+      'Some of these instances are in other open incidents; open one for the rest only.', { extra: { openIncidents: held } })
+  }
+
+  /** @throws CleanroomError NOT_FOUND */
+  async get (id: string): Promise<Incident> {
+    return await this.#read(this.#pool, id, '')
+  }
+
+  /** Newest first, by id (ids are ordered by time). `cursor` is the id the page before ended with. */
+  async list ({ phase, cursor, limit }: { phase?: Phase, cursor?: string, limit: number }): Promise<{ items: Incident[], nextCursor?: string }> {
+    const { rows } = await this.#pool.query<{ document: Incident }>(
+      'SELECT document FROM incidents WHERE ($1::text IS NULL OR phase = $1) AND ($2::text IS NULL OR id < $2) ORDER BY id DESC LIMIT $3',
+      [phase ?? null, cursor ?? null, limit + 1])
+    const items = rows.slice(0, limit).map(({ document }) => document)
+    const last = rows.length > limit ? items.at(-1) : undefined
+    return { items, ...last && { nextCursor: last.id } }
+  }
+
+  /** Changes the document in place under its lock and records the event, both or neither. */
+  async update (id: string, change: (incident: Incident) => void, event?: NewEvent): Promise<Incident> {
+    return await this.#transaction(async (db) => {
+      const incident = await this.#read(db, id, 'FOR UPDATE')
+      const phase = incident.phase
+      change(incident)
+      if (incident.phase !== phase) throw new Error('the phase changes by moveTo only')
+      await this.#write(db, incident)
+      if (event) await this.#addEvent(db, id, event)
+      return incident
+    })
+  }
+
+  /**
+   * Moves to another phase where the phase table allows it; being there already is success.
+   * @throws CleanroomError CONFLICT
+   */
+  async moveTo (id: string, phase: Phase, change: (incident: Incident) => void = () => {}): Promise<Incident> {
+    return await this.#transaction(async (db) => {
+      const incident = await this.#read(db, id, 'FOR UPDATE')
+      const from = incident.phase
+      if (!canMove(from, phase)) {
+        throw new CleanroomError('CONFLICT', `Incident ${id} is ${from}; it can't become ${phase}.`, { extra: { phase: from } })
+      }
+      change(incident)
+      incident.phase = phase
+      await this.#write(db, incident)
+      if (phase === 'closed') await db.query('DELETE FROM open_targets WHERE incident_id = $1', [id])
+      if (from !== phase) await this.#addEvent(db, id, { type: 'incident.phase', data: { from, to: phase } })
+      return incident
+    })
+  }
+
+  /** Events after `afterSeq` (0: from the first), oldest first. */
+  async events (id: string, afterSeq: number, limit = 500): Promise<IncidentEvent[]> {
+    const { rows } = await this.#pool.query<{ seq: string, incident_id: string, at: Date, type: string, data: Record<string, unknown> }>(
+      'SELECT seq, incident_id, at, type, data FROM events WHERE incident_id = $1 AND seq > $2 ORDER BY seq LIMIT $3',
+      [id, afterSeq, limit])
+    return rows.map(({ seq, incident_id: incidentId, at, type, data }) => ({ seq: Number(seq), incidentId, at: at.toISOString(), type, data }))
+  }
+
+  async addEvent (id: string, event: NewEvent): Promise<void> {
+    await this.#transaction(async (db) => { await this.#addEvent(db, id, event) })
+  }
+
+  async addFindings (id: string, findings: Finding[]): Promise<void> {
+    for (const finding of findings) {
+      await this.#pool.query(
+        `INSERT INTO findings (incident_id, id, finding) VALUES ($1, $2, $3)
+         ON CONFLICT (incident_id, id) DO UPDATE SET finding = EXCLUDED.finding`, [id, finding.id, finding])
+    }
+  }
+
+  async findings (id: string): Promise<Finding[]> {
+    const { rows } = await this.#pool.query<{ finding: Finding }>('SELECT finding FROM findings WHERE incident_id = $1 ORDER BY id', [id])
+    return rows.map(({ finding }) => finding)
+  }
+
+  /** Puts an analysis run into the document, in the place of the one with its id. */
+  async putAnalysis (id: string, run: AnalysisRun): Promise<void> {
+    await this.update(id, (incident) => {
+      const at = incident.analyses.findIndex((known) => known.id === run.id)
+      if (at === -1) incident.analyses.push(run)
+      else incident.analyses[at] = run
+    }, { type: 'analysis', data: { id: run.id, script: run.script, state: run.state, findings: run.findings } })
+  }
+
+  async #read (db: Pool | PoolClient, id: string, lock: '' | 'FOR UPDATE'): Promise<Incident> {
+    const { rows } = await db.query<{ document: Incident }>(`SELECT document FROM incidents WHERE id = $1 ${lock}`, [id])
+    if (!rows[0]) throw new CleanroomError('NOT_FOUND', `There is no incident ${id}.`)
+    return rows[0].document
+  }
+
+  async #write (db: PoolClient, incident: Incident): Promise<void> {
+    await db.query('UPDATE incidents SET document = $2, phase = $3 WHERE id = $1', [incident.id, incident, incident.phase])
+  }
+
+  async #addEvent (db: PoolClient, id: string, { type, data }: NewEvent): Promise<void> {
+    await db.query('INSERT INTO events (incident_id, at, type, data) VALUES ($1, now(), $2, $3)', [id, type, data])
+    await db.query('SELECT pg_notify($1, $2)', [EVENTS_CHANNEL, id])
+  }
+
+  async #transaction<T> (work: (db: PoolClient) => Promise<T>): Promise<T> {
+    const db = await this.#pool.connect()
+    try {
+      await db.query('BEGIN')
+      const result = await work(db)
+      await db.query('COMMIT')
+      return result
+    } catch (error) {
+      await db.query('ROLLBACK')
+      throw error
+    } finally {
+      db.release()
+    }
+  }
+
+  /** Calls back with the id of every incident that has a new event, until the answer is called. */
+  async onEvent (callback: (incidentId: string) => void): Promise<() => Promise<void>> {
+    const db = await this.#pool.connect()
+    db.on('notification', ({ channel, payload }) => { if (channel === EVENTS_CHANNEL && payload) callback(payload) })
+    await db.query(`LISTEN ${EVENTS_CHANNEL}`)
+    return async () => {
+      await db.query('UNLISTEN *')
+      db.release(true)
+    }
+  }
+}
