@@ -1,0 +1,98 @@
+"""The one WSGI middleware: logs every AWS call, adds latency and faults, and answers what moto cannot in AWS's own form."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from typing import Any
+
+from werkzeug.wrappers import Response
+
+from .aws_call import AwsCall, identify
+from .aws_error import error_response
+from .call_log import CallLog
+from .control import CONTROL_PREFIX
+from .faults import FaultScript
+from .settings import current
+
+logger = logging.getLogger(__name__)
+
+WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+# These services change one another's in-memory state, which moto does not guard; latency and faults stay outside the lock.
+SHARED_STATE = {"ec2", "autoscaling", "elasticloadbalancing"}
+ERROR_CODE = re.compile(r"<Code>([^<]+)</Code>")
+JSON_ERROR_CODE = re.compile(r'"__type"\s*:\s*"(?:[^"#]*#)?([^"]+)"')
+
+
+class Gateway:
+    def __init__(self, aws: WsgiApp, control: WsgiApp, log: CallLog, faults: FaultScript) -> None:
+        self._aws = aws
+        self._control = control
+        self._log = log
+        self._faults = faults
+        self._shared_state = threading.RLock()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ.get("PATH_INFO", "").startswith(CONTROL_PREFIX):
+            return self._control(environ, start_response)
+        start = time.time()
+        call = identify(environ)
+        response = self._answer(call, environ)
+        self._record(call, start, response)
+        return response(environ, start_response)
+
+    def _answer(self, call: AwsCall, environ: dict[str, Any]) -> Response:
+        fault = self._faults.next_for(call)
+        delay_ms = current().latency_ms + (fault.delay_ms if fault else 0)
+        if delay_ms:
+            time.sleep(delay_ms / 1000)
+        content_type = environ.get("CONTENT_TYPE", "")
+        if fault and fault.code:
+            return error_response(call.service, fault.code, fault.message, fault.status, content_type)
+        try:
+            with self._shared_state if call.service in SHARED_STATE else nullcontext():
+                response = Response.from_app(self._aws, environ, buffered=True)
+        except NotImplementedError as error:
+            message = f"The sandbox does not implement this part of {call.service}:{call.action}: {error}"
+            return error_response(call.service, "UnsupportedOperation", message, 400, content_type)
+        except Exception:
+            logger.exception("%s:%s failed inside the emulator", call.service, call.action)
+            message = f"The sandbox failed on {call.service}:{call.action}; its standard error has the trace."
+            # 400, not 500: SDKs retry a 500, and this fails the same way every time.
+            return error_response(call.service, "SandboxFailure", message, 400, content_type)
+        if response.status_code >= 400 and response.get_data().startswith(b"<!doctype html"):
+            message = f"The sandbox does not implement {call.service}:{call.action}"
+            return error_response(call.service, "UnsupportedOperation", message, 400, content_type)
+        return response
+
+    def _record(self, call: AwsCall, start: float, response: Response) -> None:
+        entry: dict[str, Any] = {
+            "start": round(start * 1000),
+            "end": round(time.time() * 1000),
+            "service": call.service,
+            "action": call.action,
+            "status": response.status_code,
+            "account": call.account,
+            "region": call.region,
+            "principal": call.principal,
+        }
+        if response.status_code >= 400:
+            entry["error"] = _error_code(response)
+        if call.resource:
+            entry["resource"] = call.resource
+        self._log.append(entry)
+
+
+def _error_code(response: Response) -> str:
+    """The error's code in the header or body of any AWS protocol, else the HTTP status."""
+    header = response.headers.get("x-amzn-ErrorType") or response.headers.get("x-amzn-query-error")
+    if header:
+        return re.split("[:;]", header)[0].split("#")[-1]
+    text = response.get_data(as_text=True)
+    found = ERROR_CODE.search(text) or JSON_ERROR_CODE.search(text)
+    return found.group(1) if found else str(response.status_code)
