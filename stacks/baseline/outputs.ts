@@ -34,6 +34,8 @@ export const BaselineOutputs = Type.Object({
   intake: Type.Object({ topicArn: Arn, queueUrl: Type.String(), deadLetterQueueUrl: Type.String() }),
   notificationTopicArn: Arn,
   /** Names of the SSM documents by what they do. */
-  documents: Type.Object({ runPackage: Type.String() })
+  documents: Type.Object({ runPackage: Type.String() }),
+  /** What may be responded to; the roles work nowhere else. */
+  scope: Type.Optional(Type.Object({ accounts: Type.Array(Type.String()), regions: Type.Array(Type.String()) }))
 })
 export type BaselineOutputs = Static<typeof BaselineOutputs>

@@ -1,0 +1,39 @@
+/** What every bucket of ours has: nobody outside, one owner, one key, versions, TLS. */
+import * as aws from '@pulumi/aws'
+import * as pulumi from '@pulumi/pulumi'
+
+export interface BucketProtection {
+  keyArn: pulumi.Input<string>
+  policy: pulumi.Input<string>
+  lifecycle: aws.types.input.s3.BucketLifecycleConfigurationRule[]
+}
+
+/**
+ * Protects a bucket; answers with the parts, so that others can wait until the bucket is safe to use.
+ * The parts are never taken off again: they go with the bucket, or stay with it.
+ */
+export function protectBucket (name: string, bucket: aws.s3.Bucket, { keyArn, policy, lifecycle }: BucketProtection, parent: pulumi.Resource): pulumi.Resource[] {
+  const options = { parent, retainOnDelete: true }
+  const to = bucket.bucket
+  const publicAccess = new aws.s3.BucketPublicAccessBlock(name, {
+    bucket: to, blockPublicAcls: true, blockPublicPolicy: true, ignorePublicAcls: true, restrictPublicBuckets: true
+  }, options)
+  const versioning = new aws.s3.BucketVersioning(name, { bucket: to, versioningConfiguration: { status: 'Enabled' } }, options)
+  return [
+    publicAccess,
+    versioning,
+    new aws.s3.BucketOwnershipControls(name, { bucket: to, rule: { objectOwnership: 'BucketOwnerEnforced' } }, options),
+    new aws.s3.BucketServerSideEncryptionConfiguration(name, {
+      bucket: to,
+      rules: [{ applyServerSideEncryptionByDefault: { sseAlgorithm: 'aws:kms', kmsMasterKeyId: keyArn }, bucketKeyEnabled: true }]
+    }, options),
+    // S3 answers 409 OperationAborted to a policy that races the access block.
+    new aws.s3.BucketPolicy(name, { bucket: to, policy }, { ...options, dependsOn: [publicAccess] }),
+    new aws.s3.BucketLifecycleConfiguration(name, { bucket: to, rules: lifecycle }, { ...options, dependsOn: [versioning] })
+  ]
+}
+
+/** An upload that was never finished costs money and is in no listing. */
+export const ABANDONED_UPLOADS: aws.types.input.s3.BucketLifecycleConfigurationRule = {
+  id: 'abandoned-uploads', status: 'Enabled', filter: {}, abortIncompleteMultipartUpload: { daysAfterInitiation: 7 }
+}
