@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 from .settings import current
+from .sparse_file import copy_sparse
 
 GIB = 1024**3
 
@@ -24,40 +24,37 @@ def snapshot_image(snapshot_id: str) -> Path:
 
 
 def create_volume(volume_id: str, size_gib: int, snapshot_id: str | None = None) -> None:
-    """A volume of zeros, or of the snapshot's bytes at this moment followed by zeros; the holes take no space."""
+    """A volume of zeros, or of the snapshot's bytes followed by zeros; the holes take no space."""
     image = volume_image(volume_id)
-    source = snapshot_image(snapshot_id) if snapshot_id else None
-    if source and source.exists():
-        copy_sparse(source, image)
+    if snapshot_id:
+        copy_sparse(snapshot_image(snapshot_id), image)
     else:
         image.touch()
-    if image.stat().st_size < size_gib * GIB:
-        os.truncate(image, size_gib * GIB)
+    _grow(image, size_gib * GIB)
+
+
+def grow_volume(volume_id: str, size_gib: int) -> None:
+    _grow(volume_image(volume_id), size_gib * GIB)
 
 
 def bind_volume(volume_id: str, source: str) -> None:
-    """The volume's bytes become those of `source`; a size EBS would round up to whole GiB is kept as it is."""
+    """The volume's first bytes become those of the file `source`; the volume keeps its size, or grows to the file's."""
     path = Path(source)
     if not path.is_file():
         raise MissingImage(f"no file at {source}")
-    copy_sparse(path, volume_image(volume_id))
+    image = volume_image(volume_id)
+    size = image.stat().st_size if image.exists() else 0
+    copy_sparse(path, image)
+    _grow(image, size)
 
 
 def create_snapshot(snapshot_id: str, volume_id: str) -> None:
     """The snapshot holds what the volume holds now, whatever is written to the volume later."""
-    source = volume_image(volume_id)
-    if source.exists():
-        copy_sparse(source, snapshot_image(snapshot_id))
-    else:
-        snapshot_image(snapshot_id).touch()
+    copy_sparse(volume_image(volume_id), snapshot_image(snapshot_id))
 
 
 def copy_snapshot(snapshot_id: str, source_id: str) -> None:
-    source = snapshot_image(source_id)
-    if source.exists():
-        copy_sparse(source, snapshot_image(snapshot_id))
-    else:
-        snapshot_image(snapshot_id).touch()
+    copy_sparse(snapshot_image(source_id), snapshot_image(snapshot_id))
 
 
 def delete_volume(volume_id: str) -> None:
@@ -68,15 +65,9 @@ def delete_snapshot(snapshot_id: str) -> None:
     snapshot_image(snapshot_id).unlink(missing_ok=True)
 
 
-def copy_sparse(source: Path, target: Path) -> None:
-    """A copy that shares blocks where the file system can and keeps holes where it cannot; appears all at once."""
-    partial = target.with_suffix(".partial")
-    subprocess.run(
-        ["cp", "--reflink=auto", "--sparse=always", "--no-preserve=mode", str(source), str(partial)],
-        check=True,
-        capture_output=True,
-    )
-    partial.replace(target)
+def _grow(image: Path, size: int) -> None:
+    if image.stat().st_size < size:
+        os.truncate(image, size)
 
 
 def _directory(name: str) -> Path:

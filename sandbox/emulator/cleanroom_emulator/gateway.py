@@ -18,6 +18,7 @@ from .call_log import CallLog
 from .control import CONTROL_PREFIX
 from .faults import FaultScript
 from .settings import current
+from .transitions import run_due
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 # These services change one another's in-memory state, which moto does not guard; latency and faults stay outside the lock.
 SHARED_STATE = {"ec2", "autoscaling", "elasticloadbalancing"}
 ERROR_CODE = re.compile(r"<Code>([^<]+)</Code>")
+PLACEHOLDER_REQUEST_ID = b"<requestId>request-id<"
 JSON_ERROR_CODE = re.compile(r'"__type"\s*:\s*"(?:[^"#]*#)?([^"]+)"')
 
 
@@ -55,6 +57,8 @@ class Gateway:
         if fault and fault.code:
             return error_response(call.service, fault.code, fault.message, fault.status, content_type)
         try:
+            with self._shared_state:
+                run_due()
             with self._shared_state if call.service in SHARED_STATE else nullcontext():
                 response = Response.from_app(self._aws, environ, buffered=True)
         except NotImplementedError as error:
@@ -68,6 +72,7 @@ class Gateway:
         if response.status_code >= 400 and response.get_data().startswith(b"<!doctype html"):
             message = f"The sandbox does not implement {call.service}:{call.action}"
             return error_response(call.service, "UnsupportedOperation", message, 400, content_type)
+        _set_request_id(response)
         return response
 
     def _record(self, call: AwsCall, start: float, response: Response) -> None:
@@ -83,9 +88,18 @@ class Gateway:
         }
         if response.status_code >= 400:
             entry["error"] = _error_code(response)
+        if request_id := response.headers.get("x-amzn-RequestId"):
+            entry["requestId"] = request_id
         if call.resource:
             entry["resource"] = call.resource
         self._log.append(entry)
+
+
+def _set_request_id(response: Response) -> None:
+    """moto's EC2 answers carry the words `request-id` in their body; AWS's carry the id that is in the header."""
+    request_id = response.headers.get("x-amzn-RequestId", "")
+    if response.mimetype == "text/xml" and PLACEHOLDER_REQUEST_ID in response.get_data():
+        response.set_data(response.get_data().replace(PLACEHOLDER_REQUEST_ID, b"<requestId>%s<" % request_id.encode()))
 
 
 def _error_code(response: Response) -> str:
