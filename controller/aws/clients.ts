@@ -16,9 +16,10 @@ import type { BaselineOutputs } from '../../stacks/baseline/outputs.ts'
 
 export interface AwsScope { accountId: string, region: string }
 
-/** `ambient` is the process's own identity; the others are roles that the baseline makes. */
-export type Phase = 'ambient' | 'controller' | 'contain' | 'acquire' | 'build' | 'analyse' | 'investigator'
+/** `controller` is the process's own identity; the others are roles of the baseline that it assumes. */
+export type Phase = 'controller' | 'contain' | 'acquire' | 'build' | 'analyse' | 'investigator'
 
+type AssumedPhase = Exclude<Phase, 'controller'>
 type Credentials = ReturnType<typeof fromTemporaryCredentials>
 interface ClientConfig {
   region: string
@@ -53,7 +54,7 @@ export class AwsClients {
   sqs = (scope: AwsScope, phase: Phase): SQSClient => this.#client(SQSClient, scope, phase)
 
   /** The role that acts for a phase in an account: the baseline's role of that name, there. */
-  roleArn (accountId: string, phase: Exclude<Phase, 'ambient'>): string {
+  roleArn (accountId: string, phase: AssumedPhase): string {
     return this.#baseline.roles[phase].replace(this.#baseline.accountId, accountId)
   }
 
@@ -63,7 +64,7 @@ export class AwsClients {
     if (known) return known
     const client = new Client({
       region: scope.region,
-      ...phase !== 'ambient' && { credentials: this.#assume(scope, phase) },
+      ...phase !== 'controller' && { credentials: this.#assume(scope, phase) },
       // AWS SDKs "Retry behavior": adaptive mode slows a client down when the service throttles it.
       retryMode: 'adaptive',
       maxAttempts: 6
@@ -73,7 +74,7 @@ export class AwsClients {
   }
 
   /** One set of short-lived credentials per role, shared by all its clients. */
-  #assume (scope: AwsScope, phase: Exclude<Phase, 'ambient'>): Credentials {
+  #assume (scope: AwsScope, phase: AssumedPhase): Credentials {
     const roleArn = this.roleArn(scope.accountId, phase)
     let credentials = this.#credentials.get(roleArn)
     if (!credentials) {

@@ -111,7 +111,12 @@ export class IncidentStore {
         throw new CleanroomError('CONFLICT', `Incident ${id} is ${from}; it can't become ${phase}.`, { extra: { phase: from } })
       }
       change(incident)
-      incident.phase = phase
+      if (from !== phase) {
+        const now = new Date()
+        incident.timings[from] = (incident.timings[from] ?? 0) + now.getTime() - Date.parse(incident.phaseSince)
+        incident.phaseSince = now.toISOString()
+        incident.phase = phase
+      }
       await this.#write(db, incident)
       if (phase === 'closed') await db.query('DELETE FROM open_targets WHERE incident_id = $1', [id])
       if (from !== phase) await this.#addEvent(db, id, { type: 'incident.phase', data: { from, to: phase } })
@@ -128,7 +133,11 @@ export class IncidentStore {
   }
 
   async addEvent (id: string, event: NewEvent): Promise<void> {
-    await this.#transaction(async (db) => { await this.#addEvent(db, id, event) })
+    await this.#transaction(async (db) => {
+      // Under the incident's lock, so that numbers are given in the order in which readers see them.
+      await db.query('SELECT 1 FROM incidents WHERE id = $1 FOR UPDATE', [id])
+      await this.#addEvent(db, id, event)
+    })
   }
 
   async addFindings (id: string, findings: Finding[]): Promise<void> {

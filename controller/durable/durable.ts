@@ -125,7 +125,12 @@ export function send<T> (workflowId: string, topic: string, message: T, key: str
   return DBOS.send(workflowId, message, topic, key)
 }
 
-/** The outcome of a workflow that another process or an earlier life of this one started. */
+/** Stops a workflow and all it started at their next step; what they did stays done. */
+export async function cancel (workflowId: string): Promise<void> {
+  await DBOS.cancelWorkflow(workflowId, { cancelChildren: true })
+}
+
+/** The status of a workflow that another process or an earlier life of this one started. */
 export async function statusOf (workflowId: string): Promise<string | undefined> {
   return (await DBOS.getWorkflowStatus(workflowId))?.status
 }

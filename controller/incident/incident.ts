@@ -148,6 +148,22 @@ export const FindingsSummary = Type.Object({
 })
 export type FindingsSummary = Static<typeof FindingsSummary>
 
+/** What a request may change of the plan that policy gives it. */
+export const PlanOverrides = Type.Object({
+  containment: Type.Optional(Type.Object({
+    replaceInAutoScaling: Type.Optional(Type.Boolean({ description: 'Whether the Auto Scaling group starts a replacement (default) or shrinks by one' }))
+  }, { additionalProperties: false })),
+  analyses: Type.Optional(Type.Array(Type.String({ pattern: '^[a-z][a-z0-9-]*$' }), { description: 'Analysis packages to run, in order' }))
+}, { additionalProperties: false })
+export type PlanOverrides = Static<typeof PlanOverrides>
+
+/** The plan an incident follows. */
+export const Plan = Type.Object({
+  containment: Type.Object({ replaceInAutoScaling: Type.Boolean() }),
+  analyses: Type.Array(Type.String())
+})
+export type Plan = Static<typeof Plan>
+
 export const Problem = Type.Object({
   code: Type.String(),
   message: Type.String(),
@@ -159,6 +175,7 @@ export type Problem = Static<typeof Problem>
 export const Incident = Type.Object({
   id: Type.String(),
   phase: Phase,
+  phaseSince: Timestamp,
   severity: Severity,
   reason: Type.String(),
   ticket: Type.String(),
@@ -169,7 +186,7 @@ export const Incident = Type.Object({
   cleanRoom: CleanRoom,
   analyses: Type.Array(AnalysisRun),
   timings: Type.Record(Type.String(), Type.Number(), { description: 'Milliseconds spent in each phase and lane' }),
-  plan: Type.Record(Type.String(), Type.Unknown()),
+  plan: Plan,
   findingsSummary: FindingsSummary,
   problem: Type.Optional(Problem),
   review: Type.Optional(Type.Object({

@@ -1,0 +1,200 @@
+/**
+ * What people and programs can ask of incidents: the application side of the API, free of HTTP.
+ */
+import { createHash } from 'node:crypto'
+import { ulid } from 'ulid'
+import type { BaselineOutputs } from '../../stacks/baseline/outputs.ts'
+import { packPackage } from '../analysis/package-archive.ts'
+import { stackName } from '../clean-room/engine.ts'
+import { DEFAULT_CONTAINMENT_POLICY } from '../containment/plan.ts'
+import type { OpenedIncident } from '../database/incident-store.ts'
+import { cancel, send, start, statusOf } from '../durable/durable.ts'
+import { CleanroomError } from '../incident/errors.ts'
+import type { AnalysisRun, Finding, Incident, Phase, Plan, PlanOverrides, Severity, Target } from '../incident/incident.ts'
+import { findInstance } from '../triage/describe-instance.ts'
+import { ATTENTION_TOPIC, type Retry } from './attention.ts'
+import { planResponse, type ResponsePlan } from './plan-response.ts'
+import type { ResponseParts } from './parts.ts'
+import { REVIEW_TOPIC, type Response, type ReviewMessage } from './respond-to-incident.ts'
+
+export interface OpenRequest {
+  instanceIds: string[]
+  accountId?: string
+  region?: string
+  reason: string
+  severity?: Severity
+  ticket?: string
+  plan?: PlanOverrides
+  idempotencyKey?: string
+}
+
+/** What is run on every incident's disks unless the request says otherwise. */
+const DEFAULT_ANALYSES = ['disk-analysis']
+
+export interface ResponseScope { accounts: string[], regions: string[], roomLifetimeHours: number }
+
+/** Who asks: the subject of the token. */
+export interface Asker { subject: string }
+
+export class IncidentService {
+  readonly #parts: ResponseParts
+  readonly #response: Response
+  readonly #scope: ResponseScope
+
+  constructor (parts: ResponseParts, response: Response, scope: ResponseScope) {
+    this.#parts = parts
+    this.#response = response
+    this.#scope = scope
+  }
+
+  /**
+   * Opens an incident and starts the response; the same request, or an open incident on the instance,
+   * gives the same incident. Nothing is stored or touched when the request can't be met.
+   * @throws CleanroomError INSTANCE_NOT_FOUND, INSTANCE_TERMINATED, ACCOUNT_NOT_ALLOWED, REGION_NOT_ALLOWED, CONFLICT, IDEMPOTENCY_KEY_REUSED, AWS_*
+   */
+  async open (request: OpenRequest, asker: Asker): Promise<OpenedIncident> {
+    const targets = await this.#resolve(request)
+    const opened = await this.#parts.incidents.open(this.#newIncident(request, targets, asker), {
+      ...request.idempotencyKey !== undefined && { key: request.idempotencyKey },
+      requestHash: createHash('sha256').update(JSON.stringify([targets, request.reason, request.severity, request.ticket, request.plan])).digest('hex')
+    })
+    const { incident } = opened
+    await this.#parts.custody.append(incident.id, {
+      key: 'incident.opened',
+      actor: incident.openedBy,
+      action: 'incident.opened',
+      detail: { reason: incident.reason, severity: incident.severity, ticket: incident.ticket, targets }
+    })
+    // Also for an incident that was there: a controller that died between the two lines left it unstarted.
+    await start(this.#response.respond, incident.id, incident.id)
+    return opened
+  }
+
+  /** The whole plan for a request, from reads alone. */
+  async plan (request: OpenRequest): Promise<ResponsePlan> {
+    const targets = await this.#resolve(request)
+    return await planResponse(this.#parts, targets, this.#planOf(request))
+  }
+
+  get (id: string): Promise<Incident> {
+    return this.#parts.incidents.get(id)
+  }
+
+  list (query: { phase?: Phase, cursor?: string, limit: number }): Promise<{ items: Incident[], nextCursor?: string }> {
+    return this.#parts.incidents.list(query)
+  }
+
+  async findings (id: string): Promise<Finding[]> {
+    await this.get(id)
+    return await this.#parts.incidents.findings(id)
+  }
+
+  /** The analyst's decision. @throws CleanroomError CONFLICT outside the review */
+  async review (id: string, decision: { decision: 'close' | 'extend', comment: string, expiresAt?: string }, asker: Asker): Promise<Incident> {
+    const incident = await this.get(id)
+    if (incident.phase !== 'in-review') {
+      throw new CleanroomError('CONFLICT', `Incident ${id} is ${incident.phase}; it can be reviewed once it is in-review.`, { extra: { phase: incident.phase } })
+    }
+    const message: ReviewMessage = { ...decision, by: asker.subject, at: new Date().toISOString() }
+    await send(id, REVIEW_TOPIC, message, `review/${id}/${incident.phaseSince}/${decision.decision}/${decision.expiresAt ?? ''}`)
+    return incident
+  }
+
+  /** Has the lane that needs attention run again. @throws CleanroomError CONFLICT when none does */
+  async retry (id: string, asker: Asker): Promise<Incident> {
+    const incident = await this.get(id)
+    if (incident.phase !== 'needs-attention') {
+      throw new CleanroomError('CONFLICT', `Incident ${id} is ${incident.phase}; only one that needs attention can be retried.`, { extra: { phase: incident.phase } })
+    }
+    const message: Retry = { by: asker.subject, at: new Date().toISOString() }
+    const driver = await statusOf(cancellationOf(id)) ? cancellationOf(id) : id
+    await send(driver, ATTENTION_TOPIC, message, `retry/${id}/${incident.phaseSince}`)
+    return incident
+  }
+
+  /** Gives the incident up: the room is torn down; containment and evidence stay. */
+  async cancel (id: string, asker: Asker): Promise<Incident> {
+    const incident = await this.get(id)
+    if (['closing', 'closed'].includes(incident.phase)) {
+      throw new CleanroomError('CONFLICT', `Incident ${id} is ${incident.phase} already.`, { extra: { phase: incident.phase } })
+    }
+    await this.#parts.custody.append(id, { key: 'incident.cancelled', actor: asker.subject, action: 'incident.cancelled', detail: { phase: incident.phase } })
+    await cancel(id)
+    await start(this.#response.cancel, cancellationOf(id), id)
+    return await this.get(id)
+  }
+
+  /**
+   * Runs one more analysis in the room.
+   * @throws CleanroomError NOT_FOUND for an unknown package, CONFLICT while there is no room to run it in
+   */
+  async startAnalysis (id: string, request: { script: string, parameters?: Record<string, unknown> }, asker: Asker): Promise<AnalysisRun> {
+    const { phase, cleanRoom } = await this.get(id)
+    if (phase !== 'in-review' || cleanRoom.state !== 'ready') {
+      throw new CleanroomError('CONFLICT', `Incident ${id} is ${phase} and its room ${cleanRoom.state}; analyses run while it is in-review.`, { extra: { phase } })
+    }
+    await packPackage(this.#parts.scriptsDirectory, request.script)
+    const runId = `${request.script}-${ulid().toLowerCase()}`
+    const run: AnalysisRun = { id: runId, script: request.script, parameters: request.parameters ?? {}, state: 'queued', findings: 0, artifactIds: [] }
+    await this.#parts.incidents.putAnalysis(id, run)
+    await this.#parts.custody.append(id, { key: `analyse/${runId}:asked`, actor: asker.subject, action: 'analysis.asked', detail: { runId, script: request.script, parameters: run.parameters } })
+    await start(this.#response.analyse, `analyse/${id}/${runId}`, { incidentId: id, runId, script: run.script, parameters: run.parameters })
+    return run
+  }
+
+  /** Checks every instance against the scope and against AWS before anything is stored. */
+  async #resolve (request: OpenRequest): Promise<Array<Pick<Target, 'instanceId' | 'accountId' | 'region'>>> {
+    const { baseline, clients } = this.#parts
+    const accountId = request.accountId ?? baseline.accountId
+    const region = request.region ?? baseline.region
+    if (!this.#scope.accounts.includes(accountId)) throw new CleanroomError('ACCOUNT_NOT_ALLOWED', `Account ${accountId} is not among the accounts this controller responds in.`)
+    if (!this.#scope.regions.includes(region)) throw new CleanroomError('REGION_NOT_ALLOWED', `Region ${region} is not among the Regions this controller responds in.`)
+    const ec2 = clients.ec2({ accountId, region }, 'acquire')
+    const instanceIds = [...new Set(request.instanceIds)].sort()
+    await Promise.all(instanceIds.map((instanceId) => findInstance(ec2, instanceId)))
+    return instanceIds.map((instanceId) => ({ instanceId, accountId, region }))
+  }
+
+  #planOf ({ plan }: OpenRequest): Plan {
+    return {
+      containment: { ...DEFAULT_CONTAINMENT_POLICY, ...plan?.containment },
+      analyses: plan?.analyses ?? DEFAULT_ANALYSES
+    }
+  }
+
+  #newIncident (request: OpenRequest, targets: Array<Pick<Target, 'instanceId' | 'accountId' | 'region'>>, asker: Asker): Incident {
+    const id = ulid().toLowerCase()
+    const now = new Date()
+    return {
+      id,
+      phase: 'received',
+      phaseSince: now.toISOString(),
+      severity: request.severity ?? 'high',
+      reason: request.reason,
+      ticket: request.ticket ?? id,
+      openedBy: asker.subject,
+      openedAt: now.toISOString(),
+      targets: targets.map((target) => ({
+        ...target,
+        containment: { state: 'pending', actions: [], residualRisks: [] },
+        acquisition: { snapshots: [], memory: { state: 'not-requested', reason: 'Memory capture is not part of this plan.' } }
+      })),
+      cleanRoom: {
+        state: 'absent',
+        stack: stackName(id),
+        region: this.#parts.baseline.region,
+        volumes: [],
+        expiresAt: new Date(now.getTime() + this.#scope.roomLifetimeHours * 3_600_000).toISOString()
+      },
+      analyses: [],
+      timings: {},
+      plan: this.#planOf(request),
+      findingsSummary: { total: 0, bySeverity: {} }
+    }
+  }
+}
+
+/** The workflow that closes a cancelled incident. */
+function cancellationOf (incidentId: string): string {
+  return `cancel/${incidentId}`
+}

@@ -1,0 +1,157 @@
+/**
+ * AWS for a laptop with Cleanroom on it: emulator, identities, baseline, scenario, controller.
+ */
+import { mkdir, mkdtemp, rename, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import type { BaselineOutputs } from '../stacks/baseline/outputs.ts'
+import { installBaseline } from './baseline.ts'
+import { superviseController, type ControllerProcess } from './controller-process.ts'
+import { startEmulator, type EmulatorOptions } from './emulator-process.ts'
+import { startIdentityIssuer, type IdentityIssuer, type Role } from './identity-issuer.ts'
+import { loadScenario, type ScenarioInstance } from './scenario.ts'
+import { toolchain } from './toolchain/paths.mjs'
+import { registerWorkstationImage } from './workstation-image.ts'
+
+export const REGION = 'eu-central-1'
+export const ACCOUNT = '123456789012'
+
+export interface SandboxOptions extends Omit<EmulatorOptions, 'stateDir'> {
+  /** Directory of the scenario; absent: an account without instances. */
+  scenario?: string
+  /** Kept after the end; absent: a new directory below the system's temporary one. */
+  stateDir?: string
+  /** False leaves the baseline, and so the controller, to be made by hand with `pulumi up`. */
+  baseline?: boolean
+  /** Says what is being started, for a person. */
+  say?: (words: string) => void
+  onController?: (sandbox: Sandbox) => Promise<void>
+}
+
+/** What the ready file says; see the contract in docs/architecture.md. */
+export interface Sandbox {
+  awsEndpoint: string
+  region: string
+  accountId: string
+  api?: string
+  tokens: Record<Role, string>
+  scenario: { instances: Record<string, ScenarioInstance> }
+  controllerPid?: number
+  stateDir: string
+  emulatorLog: string
+  /** Environment of a shell in which AWS clients and `pulumi` work on this sandbox. */
+  env: Record<string, string>
+}
+
+export interface RunningSandbox extends Sandbox {
+  issuer: IdentityIssuer
+  baseline?: BaselineOutputs
+  controller?: ControllerProcess
+  stop: () => Promise<void>
+}
+
+/** Starts everything, one thing after the other; what was started is stopped again when a later one fails. */
+export async function startSandbox (options: SandboxOptions): Promise<RunningSandbox> {
+  const say = options.say ?? (() => {})
+  const stops: Array<() => Promise<void>> = []
+  const stop = async (): Promise<void> => {
+    for (const each of stops.splice(0).reverse()) await each()
+  }
+  try {
+    const stateDir = options.stateDir ?? await mkdtemp(join(tmpdir(), 'cleanroom-sandbox-'))
+    await mkdir(join(stateDir, 'pulumi'), { recursive: true })
+    say(`Sandbox in ${stateDir}`)
+    const emulator = await startEmulator({ ...options, stateDir })
+    stops.push(emulator.stop)
+    say(`AWS emulator at ${emulator.endpoint}`)
+    const issuer = await startIdentityIssuer()
+    stops.push(issuer.stop)
+    const env = shellEnvironment(emulator.endpoint, stateDir)
+    // Everything in this process that speaks to AWS speaks to the emulator.
+    const image = await registerWorkstationImage({ endpoint: emulator.endpoint, region: REGION, control: emulator.endpoint, analysisVenv: toolchain().analysisVenv })
+    const sandbox: RunningSandbox = {
+      awsEndpoint: emulator.endpoint,
+      region: REGION,
+      accountId: ACCOUNT,
+      tokens: issuer.tokens,
+      scenario: { instances: {} },
+      stateDir,
+      emulatorLog: emulator.log,
+      env,
+      issuer,
+      stop
+    }
+    if (options.scenario) {
+      sandbox.scenario.instances = await loadScenario(options.scenario, { endpoint: emulator.endpoint, region: REGION, stateDir, control: emulator.endpoint })
+      say(`Scenario with instances ${Object.keys(sandbox.scenario.instances).join(', ')}`)
+    }
+    if (options.baseline ?? true) {
+      sandbox.baseline = await installBaseline({ stack: 'sandbox', env: { ...process.env, ...env }, region: REGION, stateDir, image })
+      say('Baseline: vault, keys, roles, queues, documents')
+      sandbox.controller = await superviseController({
+        stateDir,
+        env: await controllerEnvironment(env, issuer.issuer, stateDir, sandbox.baseline),
+        onStart: async ({ pid, api }) => {
+          Object.assign(sandbox, { api, controllerPid: pid })
+          await options.onController?.(sandbox)
+        }
+      })
+      stops.push(sandbox.controller.stop)
+      say(`Controller at ${sandbox.api}`)
+    }
+    return sandbox
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** AWS and Pulumi as a shell on this sandbox needs them; the stand-in providers come first on PATH. */
+function shellEnvironment (endpoint: string, stateDir: string): Record<string, string> {
+  const { pulumiHomeBin, pluginDir } = toolchain()
+  return {
+    AWS_ENDPOINT_URL: endpoint,
+    AWS_REGION: REGION,
+    AWS_DEFAULT_REGION: REGION,
+    AWS_ACCESS_KEY_ID: 'sandbox',
+    AWS_SECRET_ACCESS_KEY: 'sandbox',
+    AWS_EC2_METADATA_DISABLED: 'true',
+    PULUMI_BACKEND_URL: `file://${join(stateDir, 'pulumi')}`,
+    PULUMI_CONFIG_PASSPHRASE: 'sandbox',
+    PULUMI_SKIP_UPDATE_CHECK: 'true',
+    // The language host built here takes no loader option from Pulumi.yaml.
+    NODE_OPTIONS: '--import=tsx',
+    PATH: [pulumiHomeBin, pluginDir, process.env.PATH].join(delimiter)
+  }
+}
+
+/** The controller runs in its own role, by way of an AWS profile, so that its sessions renew themselves. */
+async function controllerEnvironment (env: Record<string, string>, issuer: string, stateDir: string, { roles }: BaselineOutputs): Promise<NodeJS.ProcessEnv> {
+  const { NODE_OPTIONS, PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, ...aws } = env
+  const configFile = join(stateDir, 'aws-config')
+  await writeFile(configFile, [
+    '[profile sandbox]', `aws_access_key_id = ${AWS_ACCESS_KEY_ID}`, `aws_secret_access_key = ${AWS_SECRET_ACCESS_KEY}`,
+    '[profile controller]', `role_arn = ${roles.controller}`, 'source_profile = sandbox', 'role_session_name = cleanroom', ''
+  ].join('\n'), { mode: 0o600 })
+  return {
+    HOME: process.env.HOME,
+    ...aws,
+    AWS_CONFIG_FILE: configFile,
+    AWS_PROFILE: 'controller',
+    CLEANROOM_PORT: '0',
+    CLEANROOM_REGION: REGION,
+    CLEANROOM_STATE_DIR: join(stateDir, 'controller'),
+    CLEANROOM_OIDC_ISSUER: issuer,
+    CLEANROOM_PULUMI_HOME: toolchain().pulumiHome,
+    ...process.env.CLEANROOM_DATABASE_URL && { CLEANROOM_DATABASE_URL: process.env.CLEANROOM_DATABASE_URL },
+    ...process.env.CLEANROOM_LOG_LEVEL && { CLEANROOM_LOG_LEVEL: process.env.CLEANROOM_LOG_LEVEL }
+  }
+}
+
+/** Writes the ready file whole or not at all. */
+export async function writeReadyFile (file: string, sandbox: Sandbox): Promise<void> {
+  const { awsEndpoint, region, accountId, api, tokens, scenario, controllerPid, stateDir, emulatorLog, env } = sandbox
+  const text = JSON.stringify({ awsEndpoint, region, accountId, api, tokens, scenario, controllerPid, stateDir, emulatorLog, env }, null, 2)
+  await writeFile(`${file}.new`, text, { mode: 0o600 })
+  await rename(`${file}.new`, file)
+}
