@@ -4,6 +4,7 @@
  */
 import * as pulumi from '@pulumi/pulumi'
 import { Type, type Static, type TSchema } from 'typebox'
+import { Settings } from 'typebox/system'
 import { Value } from 'typebox/value'
 import { DEFAULT_BASELINE_PARAMETER } from './outputs.ts'
 
@@ -68,7 +69,7 @@ export function stackConfig (): BaselineConfig {
 export function parseConfig (settings: Record<string, string>): BaselineConfig {
   const given = Object.fromEntries(Object.entries(settings).map(([key, text]) => [key, fromText(key, text)]))
   const config = Value.Default(BaselineConfig, given)
-  const violations = Value.Errors(BaselineConfig, config).flatMap(describe(given))
+  const violations = allErrors(config).flatMap(describe(given))
   if (violations.length) {
     const unique = [...new Set(violations)]
     throw new pulumi.RunError(`The configuration has ${unique.length} violation${unique.length > 1 ? 's' : ''}; nothing was changed.\n` +
@@ -80,6 +81,17 @@ export function parseConfig (settings: Record<string, string>): BaselineConfig {
 /** The same, the other way round: what `pulumi config` would hold. */
 export function toSettings (config: Partial<BaselineConfig>): Record<string, string> {
   return Object.fromEntries(Object.entries(config).map(([key, value]) => [key, typeof value === 'string' ? value : JSON.stringify(value)]))
+}
+
+/** TypeBox stops at eight errors unless told otherwise, for the whole process: told so, for this one call. */
+function allErrors (config: unknown) {
+  const { maxErrors } = Settings.Get()
+  Settings.Set({ maxErrors: 1000 })
+  try {
+    return Value.Errors(BaselineConfig, config)
+  } finally {
+    Settings.Set({ maxErrors })
+  }
 }
 
 function fromText (key: string, text: string): unknown {
