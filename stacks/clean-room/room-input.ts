@@ -44,6 +44,9 @@ export interface RoomOutputs {
 
 export const ROOM_PURPOSE = 'clean-room'
 
+/** The part that the workstation's own disk is: it comes and goes with the instance. */
+export const ROOT_DISK = 'workstation-root'
+
 /**
  * The tags of everything in a room. Containment tags the victim with the same incident: only all
  * three tags together say that a resource belongs to the room and may go with it.

@@ -3,7 +3,7 @@
  */
 import * as aws from '@pulumi/aws'
 import * as pulumi from '@pulumi/pulumi'
-import { namedTags } from './room-input.ts'
+import { namedTags, ROOT_DISK } from './room-input.ts'
 import { SCRATCH_DEVICE } from './volume-plan.ts'
 
 const SCRATCH_GIB = 50
@@ -42,7 +42,7 @@ export class Workstation extends pulumi.ComponentResource {
       disableApiTermination: false,
       tags: tags('workstation'),
       // In the launching call, unlike the root device's own `tags`.
-      volumeTags: tags('workstation-root')
+      volumeTags: tags(ROOT_DISK)
     }, {
       ...parent,
       // A newer image must not replace a workstation at work; volumeTags would claim the copies too.

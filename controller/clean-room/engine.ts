@@ -1,0 +1,247 @@
+/**
+ * Clean rooms by Pulumi's Automation API: one stack per incident, one operation at a time per stack.
+ *
+ * Going down, the state is the authority and not the program: a room is destroyed with an empty
+ * program, and counts as absent only when AWS itself, asked by tag, has nothing of it left. Until
+ * then the stack, our marker of what must still go, stays.
+ */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import {
+  CommandError, ConcurrentUpdateError, LocalWorkspace, StackAlreadyExistsError, StackNotFoundError,
+  type InlineProgramArgs, type PulumiCommand, type Stack
+} from '@pulumi/pulumi/automation/index.js'
+import type { BaselineOutputs } from '../../stacks/baseline/outputs.ts'
+import { cleanRoomProgram } from '../../stacks/clean-room/program.ts'
+import type { CleanRoomInput, RoomOutputs } from '../../stacks/clean-room/room-input.ts'
+import { CleanroomError, messageOf } from '../incident/errors.ts'
+import { engineCommand, PID_FILE_VARIABLE, stopEngine } from './engine-command.ts'
+import { EngineLog, type OnRoomEvent } from './engine-events.ts'
+import { findRoom, reconcile, removeAll, type RoomResource } from './recovery.ts'
+import type { Cloud } from './room-resources.ts'
+import { OneAtATime, Turns } from './turns.ts'
+
+export interface CleanRoomsOptions {
+  baseline: BaselineOutputs
+  /** Work directories, and the files that tell a running engine. */
+  stateDir: string
+  /** Clients with the right to look for and remove a room's parts in a Region. */
+  cloud: (region: string) => Cloud
+  /** Directory with bin/pulumi; absent: `pulumi` on PATH. */
+  pulumiHome?: string
+  /** Engines alive at once: each takes hundreds of megabytes with the real provider. */
+  engines?: number
+  /** Longest operation, then it is stopped. */
+  timeoutMs?: number
+  /** Further environment of the engine, for example credentials for the state bucket. */
+  environment?: () => Promise<Record<string, string>>
+}
+
+export type Destroyed = { state: 'absent' } | { state: 'stalled', remaining: string[], diagnostics: string[] }
+
+type Operation = (stack: Stack, options: { onEvent: EngineLog['receive'], signal: AbortSignal, refresh: boolean }) => Promise<unknown>
+
+const PROJECT = 'clean-room'
+const nothing = async () => {}
+
+/** How long a stopped engine may take to finish what it has begun and write it down. */
+const STOP_GRACE_MS = 60_000
+
+export class CleanRooms {
+  readonly #options: CleanRoomsOptions
+  readonly #perStack = new OneAtATime()
+  readonly #engines: Turns
+  #command: Promise<PulumiCommand> | undefined
+
+  constructor (options: CleanRoomsOptions) {
+    this.#options = options
+    this.#engines = new Turns(options.engines ?? 3)
+  }
+
+  /**
+   * Brings the room to what `input` says; again with more volumes it only adds them.
+   * @throws CleanroomError ENGINE_FAILED with `diagnostics`, ENGINE_UNAVAILABLE, TIMED_OUT, or AWS's
+   */
+  async up (input: CleanRoomInput, onEvent?: OnRoomEvent): Promise<RoomOutputs> {
+    const program = attemptProgram(input)
+    return await this.#exclusively(input.incidentId, async () => {
+      const { stack, isNew } = await this.#open(input.incidentId, program)
+      const up: Operation = async (opened, { refresh, ...options }) => await opened.up({ ...options, ...refresh && { refresh } })
+      await this.#operate(stack, input.incidentId, input.region, up, new EngineLog(onEvent), isNew)
+      return await outputsOf(stack)
+    })
+  }
+
+  /** What the last `up` made, or undefined when there is no room. */
+  async outputs (incidentId: string): Promise<RoomOutputs | undefined> {
+    return await this.#exclusively(incidentId, async () => {
+      const stack = await this.#select(incidentId)
+      if (!stack) return undefined
+      const outputs = await outputsOf(stack)
+      return outputs.vpcId ? outputs : undefined
+    })
+  }
+
+  /**
+   * Removes the room and everything that AWS has with its tags. Never throws for what is left: says it.
+   * @throws CleanroomError ENGINE_UNAVAILABLE, or AWS's when AWS can't be asked
+   */
+  async destroy (incidentId: string, region: string, onEvent?: OnRoomEvent): Promise<Destroyed> {
+    return await this.#exclusively(incidentId, async () => {
+      const stack = await this.#select(incidentId)
+      const log = new EngineLog(onEvent)
+      const failures: string[] = []
+      const note = (error: unknown) => { failures.push(messageOf(error)) }
+      if (stack) {
+        const destroy: Operation = async (opened, { refresh, ...options }) => await opened.destroy({ ...options, ...refresh && { refresh } })
+        await this.#operate(stack, incidentId, region, destroy, log).catch(note)
+      }
+      const cloud = this.#options.cloud(region)
+      const held = stack ? await heldBy(stack) : []
+      // Only what the state no longer holds is an orphan: the rest is the engine's to remove.
+      if (held.length === 0) await removeAll(cloud, await findRoom(cloud, incidentId)).catch(note)
+      const remaining = unique([...held, ...(await findRoom(cloud, incidentId)).map(nameOf)])
+      if (remaining.length > 0) return { state: 'stalled', remaining, diagnostics: unique([...log.diagnostics, ...failures]) }
+      await stack?.workspace.removeStack(stack.name)
+      return { state: 'absent' }
+    })
+  }
+
+  /** One operation, after recovery where there was something before; once more if a dead engine held the lock. */
+  async #operate (stack: Stack, incidentId: string, region: string, operation: Operation, log: EngineLog, isNew = false): Promise<void> {
+    const run = async (refresh: boolean) => {
+      const stopper = new AbortController()
+      const timeoutMs = this.#options.timeoutMs ?? 30 * 60_000
+      let kill: NodeJS.Timeout | undefined
+      const timer = setTimeout(() => {
+        stopper.abort()
+        kill = setTimeout(() => { stopEngine(this.#pidFile(incidentId), 0).catch(() => {}) }, STOP_GRACE_MS)
+      }, timeoutMs)
+      try {
+        await operation(stack, { onEvent: log.receive, signal: stopper.signal, refresh })
+      } catch (error) {
+        if (stopper.signal.aborted) throw new CleanroomError('TIMED_OUT', `Pulumi was stopped after ${timeoutMs} ms`, { cause: error })
+        throw error
+      } finally {
+        clearTimeout(timer)
+        clearTimeout(kill)
+      }
+    }
+    const recovered = async () => (await reconcile(stack, this.#options.cloud(region), incidentId)).stale
+    try {
+      await run(isNew ? false : await recovered())
+    } catch (error) {
+      if (!(error instanceof ConcurrentUpdateError)) throw engineFailure(error, log)
+      // We hold this stack's turn and its last engine is stopped: whoever holds the lock is dead.
+      await stack.cancel()
+      await recovered().then(run).catch((again: unknown) => { throw engineFailure(again, log) })
+    }
+  }
+
+  async #exclusively<T> (incidentId: string, task: () => Promise<T>): Promise<T> {
+    return await this.#perStack.take(incidentId, async () => await this.#engines.take(async () => {
+      await mkdir(this.#workDir(incidentId), { recursive: true })
+      await stopEngine(this.#pidFile(incidentId), STOP_GRACE_MS)
+      try {
+        return await task()
+      } catch (error) {
+        throw engineFailure(error)
+      }
+    }))
+  }
+
+  async #open (incidentId: string, program: InlineProgramArgs['program']): Promise<{ stack: Stack, isNew: boolean }> {
+    const [args, options] = await this.#workspace(incidentId, program)
+    try {
+      return { stack: await LocalWorkspace.createStack(args, options), isNew: true }
+    } catch (error) {
+      if (!(error instanceof StackAlreadyExistsError)) throw error
+      return { stack: await LocalWorkspace.selectStack(args, options), isNew: false }
+    }
+  }
+
+  async #select (incidentId: string): Promise<Stack | undefined> {
+    try {
+      return await LocalWorkspace.selectStack(...await this.#workspace(incidentId, nothing))
+    } catch (error) {
+      if (error instanceof StackNotFoundError) return undefined
+      throw error
+    }
+  }
+
+  async #workspace (incidentId: string, program: InlineProgramArgs['program']) {
+    const { baseline, stateDir, pulumiHome, environment } = this.#options
+    this.#command ??= engineCommand(stateDir, pulumiHome)
+    const pulumiCommand = await this.#command.catch((error: unknown) => {
+      this.#command = undefined
+      throw error
+    })
+    const args: InlineProgramArgs = { stackName: stackName(incidentId), projectName: PROJECT, program }
+    const options = {
+      pulumiCommand,
+      workDir: this.#workDir(incidentId),
+      projectSettings: { name: PROJECT, runtime: 'nodejs' as const, backend: { url: backendUrl(baseline) } },
+      secretsProvider: `awskms://${baseline.stateKeyArn}?region=${baseline.region}`,
+      envVars: {
+        PULUMI_SKIP_UPDATE_CHECK: 'true',
+        [PID_FILE_VARIABLE]: this.#pidFile(incidentId),
+        ...await environment?.()
+      }
+    }
+    return [args, options] as const
+  }
+
+  #workDir (incidentId: string): string {
+    return join(this.#options.stateDir, 'rooms', stackName(incidentId))
+  }
+
+  #pidFile (incidentId: string): string {
+    return join(this.#workDir(incidentId), 'engine.pid')
+  }
+}
+
+export function stackName (incidentId: string): string {
+  return `clean-room-${incidentId}`
+}
+
+/** Where states live. Whoever sends the AWS SDKs elsewhere by AWS_ENDPOINT_URL sends Pulumi's bucket there too. */
+export function backendUrl ({ stateBucket, region }: BaselineOutputs, env = process.env): string {
+  const endpoint = env.AWS_ENDPOINT_URL_S3 ?? env.AWS_ENDPOINT_URL
+  const query = new URLSearchParams({ region, ...endpoint && { endpoint, s3ForcePathStyle: 'true' } })
+  return `s3://${stateBucket}?${query}`
+}
+
+/** The program refuses an impossible input before anything is made. */
+function attemptProgram (input: CleanRoomInput): ReturnType<typeof cleanRoomProgram> {
+  try {
+    return cleanRoomProgram(input)
+  } catch (error) {
+    throw new CleanroomError('ENGINE_FAILED', messageOf(error), { cause: error, extra: { diagnostics: [messageOf(error)] } })
+  }
+}
+
+function engineFailure (error: unknown, log?: EngineLog): CleanroomError {
+  if (error instanceof CleanroomError) return error
+  const said = error instanceof CommandError ? error.message.split('\n').filter(line => /error:/.test(line)) : [messageOf(error)]
+  const diagnostics = log && log.diagnostics.length > 0 ? log.diagnostics : said
+  return new CleanroomError('ENGINE_FAILED', diagnostics[0] ?? 'Pulumi ended without a word', { cause: error, extra: { diagnostics } })
+}
+
+async function outputsOf (stack: Stack): Promise<RoomOutputs> {
+  const outputs = Object.entries(await stack.outputs()).map(([name, { value }]) => [name, value as unknown])
+  return Object.fromEntries(outputs) as RoomOutputs
+}
+
+/** Names of the real resources that the state still holds. */
+async function heldBy (stack: Stack): Promise<string[]> {
+  const { deployment } = await stack.exportStack() as { deployment?: { resources?: Array<RoomResource & { custom?: boolean }> } }
+  return (deployment?.resources ?? []).filter(({ type, custom }) => custom && !type.startsWith('pulumi:')).map(nameOf)
+}
+
+function nameOf ({ type, id }: RoomResource): string {
+  return `${type} ${id}`
+}
+
+function unique (words: string[]): string[] {
+  return [...new Set(words)]
+}
