@@ -18,8 +18,6 @@ const Environment = Type.Object({
   CLEANROOM_OIDC_ISSUER: Type.String({ pattern: '^https?://' }),
   CLEANROOM_OIDC_AUDIENCE: Type.String({ default: 'cleanroom' }),
   CLEANROOM_OIDC_ROLES_CLAIM: Type.String({ default: 'roles' }),
-  CLEANROOM_ACCOUNTS: Type.String({ default: '', pattern: '^([0-9]{12}(,[0-9]{12})*)?$' }),
-  CLEANROOM_REGIONS: Type.String({ default: '' }),
   CLEANROOM_ROOM_LIFETIME_HOURS: Type.Integer({ minimum: 1, maximum: 24 * 90, default: 168 }),
   CLEANROOM_LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], { default: 'info' }),
   CLEANROOM_READY_FILE: Type.Optional(Type.String())
@@ -35,9 +33,6 @@ export interface Config {
   databaseUrl?: string
   stateDir: string
   oidc: { issuer: string, audience: string, rolesClaim: string }
-  /** Accounts and Regions beside the baseline's own that the controller responds in. */
-  accounts: string[]
-  regions: string[]
   roomLifetimeHours: number
   logLevel: Static<typeof Environment>['CLEANROOM_LOG_LEVEL']
   /** Where the address is written once the controller listens, for whoever started it. */
@@ -50,7 +45,6 @@ export function readConfig (environment: NodeJS.ProcessEnv): Config {
   const env = envSchema<Static<typeof Environment>>({ schema, data: environment, env: false })
   const region = env.CLEANROOM_REGION ?? env.AWS_REGION
   if (!region) throw new Error('CLEANROOM_REGION (or AWS_REGION) must name the Region of the baseline')
-  const list = (text: string): string[] => text.split(',').map((item) => item.trim()).filter((item) => item !== '')
   return {
     host: env.CLEANROOM_HOST,
     port: env.CLEANROOM_PORT,
@@ -59,8 +53,6 @@ export function readConfig (environment: NodeJS.ProcessEnv): Config {
     ...env.CLEANROOM_DATABASE_URL && { databaseUrl: env.CLEANROOM_DATABASE_URL },
     stateDir: env.CLEANROOM_STATE_DIR,
     oidc: { issuer: env.CLEANROOM_OIDC_ISSUER, audience: env.CLEANROOM_OIDC_AUDIENCE, rolesClaim: env.CLEANROOM_OIDC_ROLES_CLAIM },
-    accounts: list(env.CLEANROOM_ACCOUNTS),
-    regions: list(env.CLEANROOM_REGIONS),
     roomLifetimeHours: env.CLEANROOM_ROOM_LIFETIME_HOURS,
     logLevel: env.CLEANROOM_LOG_LEVEL,
     ...env.CLEANROOM_READY_FILE && { readyFile: env.CLEANROOM_READY_FILE }

@@ -3,16 +3,16 @@
  */
 import { createHash } from 'node:crypto'
 import { ulid } from 'ulid'
-import type { BaselineOutputs } from '../../stacks/baseline/outputs.ts'
 import { packPackage } from '../analysis/package-archive.ts'
 import { stackName } from '../clean-room/engine.ts'
 import { DEFAULT_CONTAINMENT_POLICY } from '../containment/plan.ts'
-import type { OpenedIncident } from '../database/incident-store.ts'
+import type { IncidentEvent, OpenedIncident } from '../database/incident-store.ts'
 import { cancel, send, start, statusOf } from '../durable/durable.ts'
 import { CleanroomError } from '../incident/errors.ts'
 import type { AnalysisRun, Finding, Incident, Phase, Plan, PlanOverrides, Severity, Target } from '../incident/incident.ts'
 import { findInstance } from '../triage/describe-instance.ts'
 import { ATTENTION_TOPIC, type Retry } from './attention.ts'
+import type { EventFeed } from './event-feed.ts'
 import { planResponse, type ResponsePlan } from './plan-response.ts'
 import type { ResponseParts } from './parts.ts'
 import { REVIEW_TOPIC, type Response, type ReviewMessage } from './respond-to-incident.ts'
@@ -39,11 +39,13 @@ export interface Asker { subject: string }
 export class IncidentService {
   readonly #parts: ResponseParts
   readonly #response: Response
+  readonly #feed: EventFeed
   readonly #scope: ResponseScope
 
-  constructor (parts: ResponseParts, response: Response, scope: ResponseScope) {
+  constructor (parts: ResponseParts, response: Response, feed: EventFeed, scope: ResponseScope) {
     this.#parts = parts
     this.#response = response
+    this.#feed = feed
     this.#scope = scope
   }
 
@@ -82,6 +84,10 @@ export class IncidentService {
 
   list (query: { phase?: Phase, cursor?: string, limit: number }): Promise<{ items: Incident[], nextCursor?: string }> {
     return this.#parts.incidents.list(query)
+  }
+
+  events (id: string, afterSeq: number, signal: AbortSignal): AsyncIterable<IncidentEvent> {
+    return this.#feed.of(id, afterSeq, signal)
   }
 
   async findings (id: string): Promise<Finding[]> {

@@ -1,0 +1,45 @@
+/**
+ * The events of incidents as they happen: one listener on the database for every reader of this process.
+ */
+import { EventEmitter, once } from 'node:events'
+import type { IncidentEvent, IncidentStore } from '../database/incident-store.ts'
+
+/** Asks again after this time even when nothing was heard: a lost connection must not silence a reader. */
+const ASK_AGAIN_MS = 5_000
+
+export class EventFeed {
+  readonly #incidents: IncidentStore
+  readonly #heard = new EventEmitter().setMaxListeners(0)
+  #stopListening: (() => Promise<void>) | undefined
+
+  constructor (incidents: IncidentStore) {
+    this.#incidents = incidents
+  }
+
+  async start (): Promise<void> {
+    this.#stopListening = await this.#incidents.onEvent((incidentId) => { this.#heard.emit(incidentId) })
+  }
+
+  async stop (): Promise<void> {
+    await this.#stopListening?.()
+  }
+
+  /** Events after `afterSeq`, stored ones first, then each as it comes, until the signal aborts. */
+  async * of (incidentId: string, afterSeq: number, signal: AbortSignal): AsyncIterable<IncidentEvent> {
+    let seen = afterSeq
+    while (!signal.aborted) {
+      // Listening begins before the look, so that nothing falls between the two.
+      const news = this.#next(incidentId, signal)
+      const events = await this.#incidents.events(incidentId, seen)
+      for (const event of events) {
+        seen = event.seq
+        yield event
+      }
+      if (events.length === 0) await news
+    }
+  }
+
+  async #next (incidentId: string, signal: AbortSignal): Promise<void> {
+    await once(this.#heard, incidentId, { signal: AbortSignal.any([signal, AbortSignal.timeout(ASK_AGAIN_MS)]) }).catch(() => {})
+  }
+}
