@@ -19,8 +19,9 @@ import { disownStalePidFile, isServing, recordedPostmaster, type Postmaster } fr
 import { serverAccount, type ServerAccount } from './server-account.ts'
 
 const DATABASE = 'cleanroom'
-/** A port that was free may be taken before the server has it. */
-const START_TRIES = 3
+/** A port that was free may be taken before the server has it; processes of a killed server take a moment to end. */
+const START_TRIES = 4
+const TRY_AGAIN_MS = 500
 const START_LIMIT_MS = 60_000
 const STOP_LIMIT_MS = 30_000
 const LOOK_AGAIN_MS = 50
@@ -60,6 +61,7 @@ export async function startEmbeddedPostgres ({ dataDir: place, logFile }: Embedd
   let answering = await answer(server, () => false)
   let started: ChildProcess | undefined
   for (let tries = 0; !answering && tries < START_TRIES; tries++) {
+    if (tries > 0) await sleep(TRY_AGAIN_MS)
     started = await launch(dataDir, logFile, binaries, account)
     answering = await answer(server, () => started?.exitCode === null && started.signalCode === null)
   }

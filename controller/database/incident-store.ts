@@ -5,6 +5,7 @@ import type { Pool, PoolClient } from 'pg'
 import { CleanroomError } from '../incident/errors.ts'
 import type { AnalysisRun, Finding, Incident, Phase } from '../incident/incident.ts'
 import { canMove } from '../incident/phases.ts'
+import { inTransaction } from './pool.ts'
 
 export interface IncidentEvent { seq: number, incidentId: string, at: string, type: string, data: Record<string, unknown> }
 export interface NewEvent { type: string, data: Record<string, unknown> }
@@ -25,7 +26,7 @@ export class IncidentStore {
    *   IDEMPOTENCY_KEY_REUSED when the key came with another request
    */
   async open (incident: Incident, idempotency: { key?: string, requestHash: string }): Promise<OpenedIncident> {
-    return await this.#transaction(async (db) => {
+    return await inTransaction(this.#pool, async (db) => {
       // One door for all openings: two simultaneous requests for one instance must meet.
       await db.query('SELECT pg_advisory_xact_lock(hashtext($1))', ['cleanroom.open-incident'])
       const repeated = await this.#byIdempotencyKey(db, idempotency)
@@ -88,7 +89,7 @@ export class IncidentStore {
 
   /** Changes the document in place under its lock and records the event, both or neither. */
   async update (id: string, change: (incident: Incident) => void, event?: NewEvent): Promise<Incident> {
-    return await this.#transaction(async (db) => {
+    return await inTransaction(this.#pool, async (db) => {
       const incident = await this.#read(db, id, 'FOR UPDATE')
       const phase = incident.phase
       change(incident)
@@ -104,7 +105,7 @@ export class IncidentStore {
    * @throws CleanroomError CONFLICT
    */
   async moveTo (id: string, phase: Phase, change: (incident: Incident) => void = () => {}): Promise<Incident> {
-    return await this.#transaction(async (db) => {
+    return await inTransaction(this.#pool, async (db) => {
       const incident = await this.#read(db, id, 'FOR UPDATE')
       const from = incident.phase
       if (!canMove(from, phase)) {
@@ -133,7 +134,7 @@ export class IncidentStore {
   }
 
   async addEvent (id: string, event: NewEvent): Promise<void> {
-    await this.#transaction(async (db) => {
+    await inTransaction(this.#pool, async (db) => {
       // Under the incident's lock, so that numbers are given in the order in which readers see them.
       await db.query('SELECT 1 FROM incidents WHERE id = $1 FOR UPDATE', [id])
       await this.#addEvent(db, id, event)
@@ -175,21 +176,6 @@ export class IncidentStore {
   async #addEvent (db: PoolClient, id: string, { type, data }: NewEvent): Promise<void> {
     await db.query('INSERT INTO events (incident_id, at, type, data) VALUES ($1, now(), $2, $3)', [id, type, data])
     await db.query('SELECT pg_notify($1, $2)', [EVENTS_CHANNEL, id])
-  }
-
-  async #transaction<T> (work: (db: PoolClient) => Promise<T>): Promise<T> {
-    const db = await this.#pool.connect()
-    try {
-      await db.query('BEGIN')
-      const result = await work(db)
-      await db.query('COMMIT')
-      return result
-    } catch (error) {
-      await db.query('ROLLBACK')
-      throw error
-    } finally {
-      db.release()
-    }
   }
 
   /** Calls back with the id of every incident that has a new event, until the answer is called. */

@@ -15,7 +15,8 @@ export function createPool (url: string, onError: (error: Error) => void): pg.Po
     max: CONNECTIONS,
     connectionTimeoutMillis: CONNECT_LIMIT_MS
   })
-  pool.on('error', onError)
+  // A connection that ends while the pool is being closed is no news.
+  pool.on('error', error => { if (!pool.ending) onError(error) })
   return pool
 }
 
