@@ -18,6 +18,7 @@ RUN_SHELL_SCRIPT = "aws:runShellScript"
 PLATFORMS_OF_ACTION = {RUN_SHELL_SCRIPT: ("Linux", "MacOS"), "aws:runPowerShellScript": ("Windows", "Linux", "MacOS")}
 DEFAULT_TIMEOUT_SECONDS = 3600
 MAXIMUM_BYTES = 64 * 1024
+STEP_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127}")
 WHOLE_REFERENCE = re.compile(r"\s*\{\{\s*(\w+)\s*\}\}\s*")
 REFERENCE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
@@ -101,7 +102,7 @@ def check_content(content: Any) -> None:
     if not steps:
         raise InvalidContent("The document has no steps.")
     names = [step.get("name") for step in steps]
-    if not all(names) or not all(step.get("action") for step in steps) or len(set(names)) != len(names):
+    if not all(STEP_NAME.fullmatch(str(name)) for name in names) or not all(step.get("action") for step in steps) or len(set(names)) != len(names):
         raise InvalidContent("Each step needs an action and a name of its own.")
 
 
