@@ -8,7 +8,7 @@ import type { Kept } from './kept.ts'
 import { KEYS, type BaselineNames, type KeyName } from './names.ts'
 import { KEY_POLICIES } from './policies/keys.ts'
 import type { PolicyContext } from './policies/document.ts'
-import { tags } from './tags.ts'
+import { keptTags } from './tags.ts'
 
 const KINDS: Record<KeyName, { description: string, args: Partial<aws.kms.KeyArgs> }> = {
   evidence: { description: 'Cleanroom: evidence vault and clean-room disks', args: { enableKeyRotation: true } },
@@ -33,7 +33,7 @@ export class Keys extends pulumi.ComponentResource {
       const ofEvidence = EVIDENCE_KEYS.includes(key)
       const options = { parent: this, retainOnDelete: ofEvidence && keep }
       const { description, args } = KINDS[key]
-      keys[key] = new aws.kms.Key(`${name}-${key}`, { description, ...args, tags: tags(`${key}-key`) }, { ...options, import: kept.keys[key] })
+      keys[key] = new aws.kms.Key(`${name}-${key}`, { description, ...args, tags: keptTags(`${key}-key`) }, { ...options, import: kept.keys[key] })
       aliases[key] = new aws.kms.Alias(`${name}-${key}`, { name: names.alias(key), targetKeyId: keys[key].keyId }, {
         ...options, ...kept.keys[key] && { import: names.alias(key) }
       })

@@ -10,7 +10,7 @@ import type { BaselineConfig } from './config.ts'
 import type { Keys } from './keys.ts'
 import { vaultPolicy } from './policies/vault.ts'
 import type { PolicyContext } from './policies/document.ts'
-import { tags } from './tags.ts'
+import { keptTags } from './tags.ts'
 
 interface VaultArgs {
   bucketName: string
@@ -28,7 +28,7 @@ export class EvidenceVault extends pulumi.ComponentResource {
   constructor (name: string, args: VaultArgs, opts?: pulumi.ComponentResourceOptions) {
     super('cleanroom:baseline:EvidenceVault', name, {}, opts)
     const { evidence, signing } = args.keys.keys
-    this.bucket = new aws.s3.Bucket(name, { bucket: args.bucketName, objectLockEnabled: true, tags: tags('evidence-vault') }, {
+    this.bucket = new aws.s3.Bucket(name, { bucket: args.bucketName, objectLockEnabled: true, tags: keptTags('evidence-vault') }, {
       parent: this,
       retainOnDelete: args.keep,
       ...args.exists && { import: args.bucketName },

@@ -81,13 +81,13 @@ export function stateKeyPolicy (ctx: PolicyContext): PolicyDocument {
   )
 }
 
-/** Topics: AWS's own publishers and the controller. */
+/** Topics: EventBridge, the controller, and whoever the intake hears. */
 export function messagesKeyPolicy (ctx: PolicyContext): PolicyDocument {
   const use = ['kms:Decrypt', 'kms:GenerateDataKey']
   return policy(
     ...administration(ctx),
-    allow('Publishers', {
-      Principal: { Service: ['events.amazonaws.com', 'sns.amazonaws.com'] },
+    allow('EventBridge', {
+      Principal: { Service: 'events.amazonaws.com' },
       Action: use,
       Resource: ['*'],
       Condition: { StringEquals: { 'aws:SourceAccount': ctx.accountId } }
