@@ -20,6 +20,7 @@ const Environment = Type.Object({
   CLEANROOM_OIDC_ROLES_CLAIM: Type.String({ default: 'roles' }),
   CLEANROOM_ROOM_LIFETIME_HOURS: Type.Integer({ minimum: 1, maximum: 24 * 90, default: 168 }),
   CLEANROOM_LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], { default: 'info' }),
+  CLEANROOM_PULUMI_HOME: Type.Optional(Type.String()),
   CLEANROOM_READY_FILE: Type.Optional(Type.String())
 })
 
@@ -35,6 +36,8 @@ export interface Config {
   oidc: { issuer: string, audience: string, rolesClaim: string }
   roomLifetimeHours: number
   logLevel: Static<typeof Environment>['CLEANROOM_LOG_LEVEL']
+  /** Directory with bin/pulumi; absent: `pulumi` on PATH. */
+  pulumiHome?: string
   /** Where the address is written once the controller listens, for whoever started it. */
   readyFile?: string
 }
@@ -55,6 +58,7 @@ export function readConfig (environment: NodeJS.ProcessEnv): Config {
     oidc: { issuer: env.CLEANROOM_OIDC_ISSUER, audience: env.CLEANROOM_OIDC_AUDIENCE, rolesClaim: env.CLEANROOM_OIDC_ROLES_CLAIM },
     roomLifetimeHours: env.CLEANROOM_ROOM_LIFETIME_HOURS,
     logLevel: env.CLEANROOM_LOG_LEVEL,
+    ...env.CLEANROOM_PULUMI_HOME && { pulumiHome: env.CLEANROOM_PULUMI_HOME },
     ...env.CLEANROOM_READY_FILE && { readyFile: env.CLEANROOM_READY_FILE }
   }
 }

@@ -48,7 +48,7 @@ export async function wire (config: Config, log: Logger): Promise<Controller> {
   const postgres = config.databaseUrl
     ? { url: config.databaseUrl, stop: async () => {} }
     : await startEmbeddedPostgres({ dataDir: join(config.stateDir, 'postgres'), logFile: join(config.stateDir, 'postgres.log') })
-  const pool = createPool(postgres.url, log)
+  const pool = createPool(postgres.url, (error) => { log.warn({ err: error }, 'a database connection broke') })
   await migrate(pool)
 
   const clients = new AwsClients(baseline)
@@ -62,7 +62,12 @@ export async function wire (config: Config, log: Logger): Promise<Controller> {
     custody,
     evidence,
     manifests: new Manifests({ kms: clients.kms(baseline, 'controller'), incidents, custody, evidence, baseline }),
-    rooms: await CleanRooms.create({ baseline, clients, stateDir: join(config.stateDir, 'rooms') }),
+    rooms: new CleanRooms({
+      baseline,
+      stateDir: config.stateDir,
+      cloud: { ec2: clients.ec2(baseline, 'build'), iam: clients.iam(baseline, 'build') },
+      ...config.pulumiHome && { pulumiHome: config.pulumiHome }
+    }),
     notifier: new Notifier(clients.sns(baseline, 'controller'), baseline.notificationTopicArn, log),
     scriptsDirectory: fileURLToPath(new URL('../scripts', import.meta.url))
   }

@@ -3,8 +3,7 @@
  */
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { startSandbox, writeReadyFile, type SandboxOptions } from './sandbox.ts'
-import { DEMO_SCENARIO } from './scenario.ts'
+import { DEMO_SCENARIO, startSandbox, writeReadyFile, type SandboxOptions } from './sandbox.ts'
 
 const USAGE = `npm run sandbox -- [options]
   --ready-file FILE   written when everything is up: addresses, tokens, instances

@@ -5,16 +5,17 @@ import { mkdir, mkdtemp, rename, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import type { BaselineOutputs } from '../stacks/baseline/outputs.ts'
-import { installBaseline } from './baseline.ts'
+import { installBaseline, pulumiEnvironment } from './baseline.ts'
 import { superviseController, type ControllerProcess } from './controller-process.ts'
 import { startEmulator, type EmulatorOptions } from './emulator-process.ts'
 import { startIdentityIssuer, type IdentityIssuer, type Role } from './identity-issuer.ts'
-import { loadScenario, type ScenarioInstance } from './scenario.ts'
+import { loadScenario, type LoadedInstance } from './scenario.ts'
 import { toolchain } from './toolchain/paths.mjs'
 import { registerWorkstationImage } from './workstation-image.ts'
 
 export const REGION = 'eu-central-1'
 export const ACCOUNT = '123456789012'
+export const DEMO_SCENARIO = join(import.meta.dirname, 'scenarios', 'web-shell')
 
 export interface SandboxOptions extends Omit<EmulatorOptions, 'stateDir'> {
   /** Directory of the scenario; absent: an account without instances. */
@@ -35,7 +36,7 @@ export interface Sandbox {
   accountId: string
   api?: string
   tokens: Record<Role, string>
-  scenario: { instances: Record<string, ScenarioInstance> }
+  scenario: { instances: Record<string, LoadedInstance> }
   controllerPid?: number
   stateDir: string
   emulatorLog: string
@@ -59,15 +60,15 @@ export async function startSandbox (options: SandboxOptions): Promise<RunningSan
   }
   try {
     const stateDir = options.stateDir ?? await mkdtemp(join(tmpdir(), 'cleanroom-sandbox-'))
-    await mkdir(join(stateDir, 'pulumi'), { recursive: true })
+    await mkdir(stateDir, { recursive: true })
     say(`Sandbox in ${stateDir}`)
     const emulator = await startEmulator({ ...options, stateDir })
     stops.push(emulator.stop)
     say(`AWS emulator at ${emulator.endpoint}`)
     const issuer = await startIdentityIssuer()
     stops.push(issuer.stop)
-    const env = shellEnvironment(emulator.endpoint, stateDir)
-    // Everything in this process that speaks to AWS speaks to the emulator.
+    const workDir = join(stateDir, 'baseline')
+    const env = shellEnvironment(emulator.endpoint, workDir)
     const image = await registerWorkstationImage({ endpoint: emulator.endpoint, region: REGION, control: emulator.endpoint, analysisVenv: toolchain().analysisVenv })
     const sandbox: RunningSandbox = {
       awsEndpoint: emulator.endpoint,
@@ -82,11 +83,11 @@ export async function startSandbox (options: SandboxOptions): Promise<RunningSan
       stop
     }
     if (options.scenario) {
-      sandbox.scenario.instances = await loadScenario(options.scenario, { endpoint: emulator.endpoint, region: REGION, stateDir, control: emulator.endpoint })
+      sandbox.scenario.instances = await loadScenario(options.scenario, { endpoint: emulator.endpoint, region: REGION, control: emulator.endpoint })
       say(`Scenario with instances ${Object.keys(sandbox.scenario.instances).join(', ')}`)
     }
     if (options.baseline ?? true) {
-      sandbox.baseline = await installBaseline({ stack: 'sandbox', env: { ...process.env, ...env }, region: REGION, stateDir, image })
+      sandbox.baseline = await installBaseline({ stack: 'sandbox', env, region: REGION, workDir, config: { workstation: { image, instanceTypes: ['m5.xlarge'] } } })
       say('Baseline: vault, keys, roles, queues, documents')
       sandbox.controller = await superviseController({
         stateDir,
@@ -107,27 +108,26 @@ export async function startSandbox (options: SandboxOptions): Promise<RunningSan
 }
 
 /** AWS and Pulumi as a shell on this sandbox needs them; the stand-in providers come first on PATH. */
-function shellEnvironment (endpoint: string, stateDir: string): Record<string, string> {
-  const { pulumiHomeBin, pluginDir } = toolchain()
-  return {
-    AWS_ENDPOINT_URL: endpoint,
-    AWS_REGION: REGION,
-    AWS_DEFAULT_REGION: REGION,
-    AWS_ACCESS_KEY_ID: 'sandbox',
-    AWS_SECRET_ACCESS_KEY: 'sandbox',
-    AWS_EC2_METADATA_DISABLED: 'true',
-    PULUMI_BACKEND_URL: `file://${join(stateDir, 'pulumi')}`,
-    PULUMI_CONFIG_PASSPHRASE: 'sandbox',
-    PULUMI_SKIP_UPDATE_CHECK: 'true',
-    // The language host built here takes no loader option from Pulumi.yaml.
-    NODE_OPTIONS: '--import=tsx',
-    PATH: [pulumiHomeBin, pluginDir, process.env.PATH].join(delimiter)
-  }
+function shellEnvironment (endpoint: string, workDir: string): Record<string, string> {
+  return pulumiEnvironment({
+    workDir,
+    env: {
+      AWS_ENDPOINT_URL: endpoint,
+      AWS_REGION: REGION,
+      AWS_DEFAULT_REGION: REGION,
+      AWS_ACCESS_KEY_ID: 'sandbox',
+      AWS_SECRET_ACCESS_KEY: 'sandbox',
+      AWS_EC2_METADATA_DISABLED: 'true',
+      // The language host built here takes no loader option from Pulumi.yaml.
+      NODE_OPTIONS: '--import=tsx',
+      PATH: [toolchain().pulumiHomeBin, process.env.PATH].join(delimiter)
+    }
+  })
 }
 
 /** The controller runs in its own role, by way of an AWS profile, so that its sessions renew themselves. */
 async function controllerEnvironment (env: Record<string, string>, issuer: string, stateDir: string, { roles }: BaselineOutputs): Promise<NodeJS.ProcessEnv> {
-  const { NODE_OPTIONS, PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, ...aws } = env
+  const { NODE_OPTIONS, PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE, PULUMI_HOME, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, ...aws } = env
   const configFile = join(stateDir, 'aws-config')
   await writeFile(configFile, [
     '[profile sandbox]', `aws_access_key_id = ${AWS_ACCESS_KEY_ID}`, `aws_secret_access_key = ${AWS_SECRET_ACCESS_KEY}`,

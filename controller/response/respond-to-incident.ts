@@ -14,6 +14,7 @@
 import { receive, start, step, valueOf, workflow, type Running, type Workflow } from '../durable/durable.ts'
 import type { AnalysisRun, Phase, Plan } from '../incident/incident.ts'
 import type { InstanceFacts } from '../triage/target-facts.ts'
+import type { InstanceDisks } from '../clean-room/device-names.ts'
 import type { RoomOutputs } from '../clean-room/engine.ts'
 import { registerAcquisition } from './acquisition-lane.ts'
 import { registerAnalysis, type AnalysisInput } from './analysis-lane.ts'
@@ -21,7 +22,7 @@ import { insist } from './attention.ts'
 import { registerClosure } from './closure-lane.ts'
 import { registerContainment } from './containment-lane.ts'
 import type { ResponseParts } from './parts.ts'
-import { registerFillRoom, registerPrepareRoom, type RoomDisks } from './room-lane.ts'
+import { registerFillRoom, registerPrepareRoom } from './room-lane.ts'
 import { POLICY, WAIT } from './step-policies.ts'
 import { registerTriage, type TargetId } from './triage-lane.ts'
 
@@ -73,7 +74,7 @@ export function registerResponse (parts: ResponseParts): Response {
       acquire: (of: InstanceFacts) => (attempt: number) =>
         start(acquire, `acquire/${incidentId}/${of.instanceId}/${attempt}`, { incidentId, facts: of, attempt }),
       prepareRoom: (attempt: number) => start(prepareRoom, `prepare-room/${incidentId}/${attempt}`, { incidentId, expiresAt, attempt }),
-      fillRoom: (disks: RoomDisks[]) => (attempt: number) => start(fillRoom, `fill-room/${incidentId}/${attempt}`, { incidentId, expiresAt, attempt }, disks),
+      fillRoom: (disks: InstanceDisks[]) => (attempt: number) => start(fillRoom, `fill-room/${incidentId}/${attempt}`, { incidentId, expiresAt, attempt }, disks),
       close: (attempt: number) => start(close, `close/${incidentId}/${attempt}`, { incidentId, why: 'reviewed' as const, attempt })
     }
     const containing: Array<Running<string>> = []
@@ -86,7 +87,7 @@ export function registerResponse (parts: ResponseParts): Response {
       await insist(parts, incidentId, `contain ${of.instanceId}`, 'containing', containing[index]!, lane.contain(of))
     }
     await enter('acquiring')
-    const disks: RoomDisks[] = []
+    const disks: InstanceDisks[] = []
     for (const [index, of] of facts.entries()) {
       const snapshots = await insist(parts, incidentId, `acquire ${of.instanceId}`, 'acquiring', acquiring[index]!, lane.acquire(of))
       disks.push({ instanceId: of.instanceId, snapshots })

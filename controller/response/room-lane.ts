@@ -3,20 +3,19 @@
  *
  * Between the two stands the proof of isolation: evidence is only attached to a room that AWS shows closed.
  */
-import type { EC2Client } from '@aws-sdk/client-ec2'
 import { isOnline } from '../analysis/run-package.ts'
+import type { RoomDisk } from '../../stacks/clean-room/room-input.ts'
+import { assignDevices, type InstanceDisks } from '../clean-room/device-names.ts'
 import { proveIsolation } from '../clean-room/isolation-proof.ts'
 import { stackName, type RoomEvent, type RoomOutputs } from '../clean-room/engine.ts'
 import { now, pause, step, workflow, type Workflow } from '../durable/durable.ts'
 import { controllerActor } from '../incident/custody.ts'
 import { CleanroomError } from '../incident/errors.ts'
-import type { CleanRoom, SnapshotRecord } from '../incident/incident.ts'
-import { assignDevices, type RoomDisk } from '../clean-room/device-names.ts'
+import type { CleanRoom } from '../incident/incident.ts'
 import type { ResponseParts } from './parts.ts'
 import { POLICY, WAIT } from './step-policies.ts'
 
 export interface RoomInput { incidentId: string, expiresAt: string, attempt: number }
-export interface RoomDisks { instanceId: string, snapshots: SnapshotRecord[] }
 
 const ACTOR = controllerActor('build')
 
@@ -24,9 +23,9 @@ export function registerPrepareRoom (parts: ResponseParts): Workflow<[RoomInput]
   return workflow('prepare-room', async (input: RoomInput) => await up(parts, input, 'shell', []))
 }
 
-export function registerFillRoom (parts: ResponseParts): Workflow<[RoomInput, RoomDisks[]], RoomOutputs> {
+export function registerFillRoom (parts: ResponseParts): Workflow<[RoomInput, InstanceDisks[]], RoomOutputs> {
   const { clients, baseline } = parts
-  return workflow('fill-room', async (input: RoomInput, disks: RoomDisks[]) => {
+  return workflow('fill-room', async (input: RoomInput, disks: InstanceDisks[]) => {
     const outputs = await up(parts, input, 'volumes', assignDevices(disks))
     const ssm = clients.ssm(baseline, 'analyse')
     const deadline = await now() + WAIT.workstationOnlineMs
@@ -59,7 +58,7 @@ async function up (parts: ResponseParts, { incidentId, expiresAt, attempt }: Roo
   const outputs = await step(`room.up/${what}`, POLICY.engine, async () =>
     await rooms.up({ incidentId, disks, expiresAt }, (event) => { void tell(parts, incidentId, event) }))
   await step(`room.prove/${what}`, POLICY.poll, async () => {
-    const proof = await proveIsolation({ ec2: clients.ec2(baseline, 'build') as EC2Client, iam: clients.iam(baseline, 'build') }, {
+    const proof = await proveIsolation({ ec2: clients.ec2(baseline, 'build'), iam: clients.iam(baseline, 'build') }, {
       incidentId, baseline, vpcId: outputs.vpcId, workstationId: outputs.workstationId, workstationRoleName: outputs.workstationRoleName
     })
     await custody.append(incidentId, { key: `room/${what}/${attempt}:proof`, actor: ACTOR, action: 'clean-room.proved', detail: { what, proof } })
