@@ -13,7 +13,7 @@ import {
 } from '@pulumi/pulumi/automation/index.js'
 import type { BaselineOutputs } from '../../stacks/baseline/outputs.ts'
 import { cleanRoomProgram } from '../../stacks/clean-room/program.ts'
-import type { CleanRoomInput, RoomOutputs } from '../../stacks/clean-room/room-input.ts'
+import type { CleanRoomInput, RoomDisk, RoomOutputs } from '../../stacks/clean-room/room-input.ts'
 import { CleanroomError, messageOf } from '../incident/errors.ts'
 import { engineCommand, PID_FILE_VARIABLE, stopEngine } from './engine-command.ts'
 import { EngineLog, type OnRoomEvent } from './engine-events.ts'
@@ -25,10 +25,12 @@ export interface CleanRoomsOptions {
   baseline: BaselineOutputs
   /** Work directories, and the files that tell a running engine. */
   stateDir: string
-  /** Clients with the right to look for and remove a room's parts in a Region. */
-  cloud: (region: string) => Cloud
+  /** Clients for the baseline's Region, with the right to look for and remove a room's parts. */
+  cloud: Cloud
   /** Directory with bin/pulumi; absent: `pulumi` on PATH. */
   pulumiHome?: string
+  /** The address range of every room. */
+  cidr?: string
   /** Engines alive at once: each takes hundreds of megabytes with the real provider. */
   engines?: number
   /** Longest operation, then it is stopped. */
@@ -37,11 +39,24 @@ export interface CleanRoomsOptions {
   environment?: () => Promise<Record<string, string>>
 }
 
+export type { RoomEvent } from './engine-events.ts'
+export type { RoomOutputs } from '../../stacks/clean-room/room-input.ts'
+
+/** What a room is wanted for; everything else about it follows from the baseline. */
+export interface RoomRequest {
+  incidentId: string
+  /** Append only: what has been copied into the room stays there. */
+  disks: RoomDisk[]
+  /** ISO 8601, UTC. */
+  expiresAt: string
+}
+
 export type Destroyed = { state: 'absent' } | { state: 'stalled', remaining: string[], diagnostics: string[] }
 
 type Operation = (stack: Stack, options: { onEvent: EngineLog['receive'], signal: AbortSignal, refresh: boolean }) => Promise<unknown>
 
 const PROJECT = 'clean-room'
+const DEFAULT_CIDR = '10.255.255.0/24'
 const nothing = async () => {}
 
 /** How long a stopped engine may take to finish what it has begun and write it down. */
@@ -59,15 +74,15 @@ export class CleanRooms {
   }
 
   /**
-   * Brings the room to what `input` says; again with more volumes it only adds them.
+   * Brings the room to what is asked for; again with more disks it only adds them.
    * @throws CleanroomError ENGINE_FAILED with `diagnostics`, ENGINE_UNAVAILABLE, TIMED_OUT, or AWS's
    */
-  async up (input: CleanRoomInput, onEvent?: OnRoomEvent): Promise<RoomOutputs> {
-    const program = attemptProgram(input)
-    return await this.#exclusively(input.incidentId, async () => {
-      const { stack, isNew } = await this.#open(input.incidentId, program)
+  async up (request: RoomRequest, onEvent?: OnRoomEvent): Promise<RoomOutputs> {
+    const program = this.#program(request)
+    return await this.#exclusively(request.incidentId, async () => {
+      const { stack, isNew } = await this.#open(request.incidentId, program)
       const up: Operation = async (opened, { refresh, ...options }) => await opened.up({ ...options, ...refresh && { refresh } })
-      await this.#operate(stack, input.incidentId, input.region, up, new EngineLog(onEvent), isNew)
+      await this.#operate(stack, request.incidentId, up, new EngineLog(onEvent), isNew)
       return await outputsOf(stack)
     })
   }
@@ -86,7 +101,7 @@ export class CleanRooms {
    * Removes the room and everything that AWS has with its tags. Never throws for what is left: says it.
    * @throws CleanroomError ENGINE_UNAVAILABLE, or AWS's when AWS can't be asked
    */
-  async destroy (incidentId: string, region: string, onEvent?: OnRoomEvent): Promise<Destroyed> {
+  async destroy (incidentId: string, onEvent?: OnRoomEvent): Promise<Destroyed> {
     return await this.#exclusively(incidentId, async () => {
       const stack = await this.#select(incidentId)
       const log = new EngineLog(onEvent)
@@ -94,9 +109,9 @@ export class CleanRooms {
       const note = (error: unknown) => { failures.push(messageOf(error)) }
       if (stack) {
         const destroy: Operation = async (opened, { refresh, ...options }) => await opened.destroy({ ...options, ...refresh && { refresh } })
-        await this.#operate(stack, incidentId, region, destroy, log).catch(note)
+        await this.#operate(stack, incidentId, destroy, log).catch(note)
       }
-      const cloud = this.#options.cloud(region)
+      const { cloud } = this.#options
       const held = stack ? await heldBy(stack) : []
       // Only what the state no longer holds is an orphan: the rest is the engine's to remove.
       if (held.length === 0) await removeAll(cloud, await findRoom(cloud, incidentId)).catch(note)
@@ -108,7 +123,7 @@ export class CleanRooms {
   }
 
   /** One operation, after recovery where there was something before; once more if a dead engine held the lock. */
-  async #operate (stack: Stack, incidentId: string, region: string, operation: Operation, log: EngineLog, isNew = false): Promise<void> {
+  async #operate (stack: Stack, incidentId: string, operation: Operation, log: EngineLog, isNew = false): Promise<void> {
     const run = async (refresh: boolean) => {
       const stopper = new AbortController()
       const timeoutMs = this.#options.timeoutMs ?? 30 * 60_000
@@ -127,7 +142,7 @@ export class CleanRooms {
         clearTimeout(kill)
       }
     }
-    const recovered = async () => (await reconcile(stack, this.#options.cloud(region), incidentId)).stale
+    const recovered = async () => (await reconcile(stack, this.#options.cloud, incidentId)).stale
     try {
       await run(isNew ? false : await recovered())
     } catch (error) {
@@ -135,6 +150,19 @@ export class CleanRooms {
       // We hold this stack's turn and its last engine is stopped: whoever holds the lock is dead.
       await stack.cancel()
       await recovered().then(run).catch((again: unknown) => { throw engineFailure(again, log) })
+    }
+  }
+
+  /** An impossible room is refused before anything is made. */
+  #program ({ incidentId, disks, expiresAt }: RoomRequest): InlineProgramArgs['program'] {
+    const { baseline, cidr = DEFAULT_CIDR } = this.#options
+    const input: CleanRoomInput = {
+      incidentId, baseline, cidr, instanceType: baseline.workstation.instanceTypes[0] as string, volumes: disks, expiresAt
+    }
+    try {
+      return cleanRoomProgram(input)
+    } catch (error) {
+      throw engineFailure(error)
     }
   }
 
@@ -209,15 +237,6 @@ export function backendUrl ({ stateBucket, region }: BaselineOutputs, env = proc
   const endpoint = env.AWS_ENDPOINT_URL_S3 ?? env.AWS_ENDPOINT_URL
   const query = new URLSearchParams({ region, ...endpoint && { endpoint, s3ForcePathStyle: 'true' } })
   return `s3://${stateBucket}?${query}`
-}
-
-/** The program refuses an impossible input before anything is made. */
-function attemptProgram (input: CleanRoomInput): ReturnType<typeof cleanRoomProgram> {
-  try {
-    return cleanRoomProgram(input)
-  } catch (error) {
-    throw new CleanroomError('ENGINE_FAILED', messageOf(error), { cause: error, extra: { diagnostics: [messageOf(error)] } })
-  }
 }
 
 function engineFailure (error: unknown, log?: EngineLog): CleanroomError {

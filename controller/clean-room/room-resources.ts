@@ -162,7 +162,7 @@ export const ROOM_RESOURCES: RoomResourceKind[] = [
 ]
 
 /** Names of the inline policies of a role; none when it is gone. */
-export async function inlinePolicies ({ iam }: Pick<Cloud, 'iam'>, roleName: string): Promise<string[]> {
+async function inlinePolicies ({ iam }: Pick<Cloud, 'iam'>, roleName: string): Promise<string[]> {
   return await collect(IAM.paginateListRolePolicies({ client: iam }, { RoleName: roleName }), page => page.PolicyNames).catch(nothingIfGone)
 }
 
@@ -174,7 +174,7 @@ function isOurs (tags: Array<{ Key?: string, Value?: string }> | undefined, inci
   return Object.entries(roomTags(incidentId)).every(([key, value]) => tags?.some(tag => tag.Key === key && tag.Value === value))
 }
 
-async function collect<Page, Item> (pages: AsyncIterable<Page>, items: (page: Page) => Item[] | undefined): Promise<Item[]> {
+export async function collect<Page, Item> (pages: AsyncIterable<Page>, items: (page: Page) => Item[] | undefined): Promise<Item[]> {
   const all: Item[] = []
   for await (const page of pages) all.push(...items(page) ?? [])
   return all

@@ -7,7 +7,7 @@
 import {
   AGENT_ACTIONS, agentEndpointPolicy, evidenceEndpointPolicy, type InterfaceService, type PolicyDocument
 } from './permissions.ts'
-import type { CleanRoomInput } from './room-input.ts'
+import type { CleanRoomInput, RoomIdentity } from './room-input.ts'
 
 export interface PlannedSubnet {
   name: string
@@ -40,16 +40,19 @@ export function planNetwork (input: CleanRoomInput): NetworkPlan {
   return {
     cidr: input.cidr,
     subnets: planSubnets(input.cidr, [input.availabilityZone]),
-    endpoints: [
-      ...(Object.keys(AGENT_ACTIONS) as InterfaceService[]).map((service): PlannedEndpoint => ({
-        service,
-        serviceName: `com.amazonaws.${input.region}.${service}`,
-        type: 'Interface',
-        policy: agentEndpointPolicy(input, service)
-      })),
-      { service: 's3', serviceName: `com.amazonaws.${input.region}.s3`, type: 'Gateway', policy: evidenceEndpointPolicy(input) }
-    ]
+    endpoints: planEndpoints(input)
   }
+}
+
+/** What the workstation can reach, and nothing else: its agent's services and this incident's evidence. */
+export function planEndpoints (room: RoomIdentity): PlannedEndpoint[] {
+  const serviceName = (service: string) => `com.amazonaws.${room.baseline.region}.${service}`
+  return [
+    ...(Object.keys(AGENT_ACTIONS) as InterfaceService[]).map((service): PlannedEndpoint => ({
+      service, serviceName: serviceName(service), type: 'Interface', policy: agentEndpointPolicy(room, service)
+    })),
+    { service: 's3', serviceName: serviceName('s3'), type: 'Gateway', policy: evidenceEndpointPolicy(room) }
+  ]
 }
 
 /**

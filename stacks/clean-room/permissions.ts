@@ -4,7 +4,7 @@
  * Actions of the SSM agent after "Systems Manager: instance permissions"; S3 encrypts and decrypts on
  * the workstation's behalf, so KMS needs no endpoint, only a grant by way of S3.
  */
-import { ROOM_IAM_PATH, workstationRoleName, type CleanRoomInput } from './room-input.ts'
+import { ROOM_IAM_PATH, workstationRoleName, type RoomIdentity } from './room-input.ts'
 
 export interface Statement {
   Sid: string
@@ -35,33 +35,33 @@ export const AGENT_ACTIONS = {
 
 export type InterfaceService = keyof typeof AGENT_ACTIONS
 
-export function workstationRoleArn ({ incidentId, baseline, accountId }: CleanRoomInput): string {
-  return `arn:${baseline.partition}:iam::${accountId}:role${ROOM_IAM_PATH}${workstationRoleName(incidentId)}`
+export function workstationRoleArn ({ incidentId, baseline }: RoomIdentity): string {
+  return `arn:${baseline.partition}:iam::${baseline.accountId}:role${ROOM_IAM_PATH}${workstationRoleName(incidentId)}`
 }
 
 /** The workstation's own rights: its agent, the packages, and this incident's evidence. */
-export function workstationPolicy (input: CleanRoomInput): PolicyDocument {
+export function workstationPolicy (room: RoomIdentity): PolicyDocument {
   return policy([
     { Sid: 'Agent', Effect: 'Allow', Action: Object.values(AGENT_ACTIONS).flat(), Resource: '*' },
-    ...evidenceStatements(input),
+    ...evidenceStatements(room),
     {
       Sid: 'EvidenceKeyByWayOfS3',
       Effect: 'Allow',
       Action: ['kms:Decrypt', 'kms:GenerateDataKey'],
-      Resource: input.baseline.evidenceKeyArn,
-      Condition: { StringEquals: { 'kms:ViaService': `s3.${input.region}.amazonaws.com` } }
+      Resource: room.baseline.evidenceKeyArn,
+      Condition: { StringEquals: { 'kms:ViaService': `s3.${room.baseline.region}.amazonaws.com` } }
     }
   ])
 }
 
 /** What an interface endpoint lets through: this incident's workstation, its agent's actions. */
-export function agentEndpointPolicy (input: CleanRoomInput, service: InterfaceService): PolicyDocument {
-  return policy([only(input, { Sid: 'Agent', Effect: 'Allow', Action: [...AGENT_ACTIONS[service]], Resource: '*' })])
+export function agentEndpointPolicy (room: RoomIdentity, service: InterfaceService): PolicyDocument {
+  return policy([only(room, { Sid: 'Agent', Effect: 'Allow', Action: [...AGENT_ACTIONS[service]], Resource: '*' })])
 }
 
 /** What the S3 gateway lets through: this incident's workstation, the packages and this incident's evidence. */
-export function evidenceEndpointPolicy (input: CleanRoomInput): PolicyDocument {
-  return policy(evidenceStatements(input).map(statement => only(input, statement)))
+export function evidenceEndpointPolicy (room: RoomIdentity): PolicyDocument {
+  return policy(evidenceStatements(room).map(statement => only(room, statement)))
 }
 
 /** The document that lets EC2, and nothing else, hand out the role. */
@@ -70,7 +70,7 @@ export const WORKSTATION_TRUST = {
   Statement: [{ Effect: 'Allow', Principal: { Service: 'ec2.amazonaws.com' }, Action: 'sts:AssumeRole' }]
 }
 
-function evidenceStatements ({ incidentId, baseline }: CleanRoomInput): Statement[] {
+function evidenceStatements ({ incidentId, baseline }: RoomIdentity): Statement[] {
   const bucket = `arn:${baseline.partition}:s3:::${baseline.evidenceBucket}`
   return [
     { Sid: 'ReadPackages', Effect: 'Allow', Action: ['s3:GetObject'], Resource: `${bucket}/packages/*` },
@@ -85,8 +85,8 @@ function evidenceStatements ({ incidentId, baseline }: CleanRoomInput): Statemen
 }
 
 /** An endpoint policy names its principal by condition: a gateway endpoint takes no other form. */
-function only (input: CleanRoomInput, statement: Statement): Statement {
-  return { ...statement, Principal: '*', Condition: { StringEquals: { 'aws:PrincipalArn': workstationRoleArn(input) } } }
+function only (room: RoomIdentity, statement: Statement): Statement {
+  return { ...statement, Principal: '*', Condition: { StringEquals: { 'aws:PrincipalArn': workstationRoleArn(room) } } }
 }
 
 function policy (statements: Statement[]): PolicyDocument {

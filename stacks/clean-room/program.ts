@@ -4,25 +4,23 @@
 import * as aws from '@pulumi/aws'
 import { WorkstationAccess } from './access.ts'
 import { IsolatedNetwork } from './isolated-network.ts'
-import { planNetwork } from './network-plan.ts'
+import { planNetwork, type NetworkPlan } from './network-plan.ts'
 import type { CleanRoomInput, RoomOutputs } from './room-input.ts'
-import { planCopies } from './volume-plan.ts'
 import { VolumeCopies } from './volume-copies.ts'
 import { Workstation } from './workstation.ts'
 
 /** @throws RangeError for an impossible input, before anything is made */
 export function cleanRoomProgram (input: CleanRoomInput) {
   const plan = planNetwork(input)
-  const copies = planCopies(input.volumes)
-  return async () => declareRoom(input, plan, copies)
+  return async () => declareRoom(input, plan)
 }
 
-function declareRoom (input: CleanRoomInput, plan: ReturnType<typeof planNetwork>, copies: ReturnType<typeof planCopies>) {
+function declareRoom (input: CleanRoomInput, plan: NetworkPlan) {
   const { incidentId, baseline } = input
   // Its own provider: never the Region, account or role that the process happens to run with.
   const provider = new aws.Provider('room', {
-    region: input.region as aws.Region,
-    allowedAccountIds: [input.accountId],
+    region: baseline.region as aws.Region,
+    allowedAccountIds: [baseline.accountId],
     assumeRoles: [{ roleArn: baseline.roles.build, sessionName: `cleanroom-${incidentId}`.slice(0, 64) }]
   })
   const opts = { provider }
@@ -45,7 +43,7 @@ function declareRoom (input: CleanRoomInput, plan: ReturnType<typeof planNetwork
   }, opts)
   const volumeCopies = new VolumeCopies('volumes', {
     incidentId,
-    copies,
+    volumes: input.volumes,
     availabilityZone: workstation.availabilityZone,
     instanceId: workstation.instanceId,
     kmsKeyArn: baseline.evidenceKeyArn

@@ -5,28 +5,29 @@ import type { RoomVolume } from '../../controller/incident/incident.ts'
 import type { BaselineOutputs } from '../baseline/outputs.ts'
 
 /** One disk to copy into the room. */
-export interface VolumeToCopy {
+export interface RoomDisk {
   snapshotId: string
   sourceVolumeId: string
   /** The suspected instance the snapshot comes from. */
   instanceId: string
   sizeGiB: number
-  /** Its name on the suspected instance; in the room the copy gets a name of the room's own. */
+  /** The copy's device name in the room; must stay the same for the life of a room. */
   device: string
 }
 
-export interface CleanRoomInput {
+/** What names and policies follow from. A room lives in the baseline's account and Region. */
+export interface RoomIdentity {
   incidentId: string
-  region: string
-  accountId: string
   baseline: BaselineOutputs
+}
+
+export interface CleanRoomInput extends RoomIdentity {
   /** Where the workstation runs; absent: AWS chooses. Must stay the same for the life of a room. */
   availabilityZone?: string
-  /** The room's address range, RFC 1918, /16 to /28. */
+  /** The room's address range, RFC 1918, /16 to /28. Rooms are connected to nothing: all may have the same. */
   cidr: string
   instanceType: string
-  /** Append only: a copy's device follows from its place. */
-  volumes: VolumeToCopy[]
+  volumes: RoomDisk[]
   /** ISO 8601, UTC. */
   expiresAt: string
 }

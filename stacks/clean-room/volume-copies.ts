@@ -4,12 +4,11 @@
 import * as aws from '@pulumi/aws'
 import * as pulumi from '@pulumi/pulumi'
 import type { RoomVolume } from '../../controller/incident/incident.ts'
-import { namedTags } from './room-input.ts'
-import type { PlannedCopy } from './volume-plan.ts'
+import { namedTags, type RoomDisk } from './room-input.ts'
 
 export interface VolumeCopiesArgs {
   incidentId: string
-  copies: PlannedCopy[]
+  volumes: RoomDisk[]
   availabilityZone: pulumi.Input<string>
   instanceId: pulumi.Input<string>
   kmsKeyArn: string
@@ -22,7 +21,7 @@ export class VolumeCopies extends pulumi.ComponentResource {
     super('cleanroom:room:VolumeCopies', name, {}, opts)
     const parent = { parent: this }
 
-    this.volumes = pulumi.all(args.copies.map(copy => {
+    this.volumes = pulumi.all(args.volumes.map(copy => {
       // Named for its snapshot, not its place: the same disk stays the same resource.
       const part = `copy-${copy.snapshotId}`
       const volume = new aws.ebs.Volume(`${name}-${part}`, {
@@ -35,17 +34,16 @@ export class VolumeCopies extends pulumi.ComponentResource {
         tags: {
           ...namedTags(args.incidentId, part),
           'cleanroom:source-instance': copy.instanceId,
-          'cleanroom:source-volume': copy.sourceVolumeId,
-          'cleanroom:source-device': copy.device
+          'cleanroom:source-volume': copy.sourceVolumeId
         }
       }, parent)
       const attachment = new aws.ec2.VolumeAttachment(`${name}-${part}-attachment`, {
-        deviceName: copy.roomDevice, instanceId: args.instanceId, volumeId: volume.id
+        deviceName: copy.device, instanceId: args.instanceId, volumeId: volume.id
       }, parent)
       return attachment.volumeId.apply((volumeId): RoomVolume => ({
         volumeId,
         snapshotId: copy.snapshotId,
-        device: copy.roomDevice,
+        device: copy.device,
         instanceId: copy.instanceId,
         sourceVolumeId: copy.sourceVolumeId
       }))

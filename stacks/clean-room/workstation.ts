@@ -3,8 +3,8 @@
  */
 import * as aws from '@pulumi/aws'
 import * as pulumi from '@pulumi/pulumi'
+import { SCRATCH_DEVICE } from './device-names.ts'
 import { namedTags, ROOT_DISK } from './room-input.ts'
-import { SCRATCH_DEVICE } from './volume-plan.ts'
 
 const SCRATCH_GIB = 50
 
