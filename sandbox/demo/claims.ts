@@ -118,8 +118,11 @@ export async function checkEvidence ({ api, witness, report, incident, token, ba
   })
   const ledger = await api.ledger(id, token)
   await report.verify('the chain of custody is unbroken', async () => {
-    const verdict = verifyChain(ledger)
-    return { ok: verdict.ok, detail: verdict.ok ? `${ledger.length} entries, each hashed with the one before` : JSON.stringify(verdict) }
+    const faults = verifyChain(id, ledger)
+    return {
+      ok: ledger.length > 0 && faults.length === 0,
+      detail: faults.length === 0 ? `${ledger.length} entries, each hashed with the one before` : faults.map(({ index, problem }) => `entry ${index + 1} ${problem}`).join('; ')
+    }
   })
   await report.verify('the manifest bears the signature of the account\'s key', async () => {
     const artifact = artifacts.find(({ id: artifactId }) => artifactId === incident.manifest!.artifactId)!

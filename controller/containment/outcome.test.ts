@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict'
+import type { ContainmentAction } from '../incident/incident.ts'
+import { containmentState, cutOffAt } from './outcome.ts'
+
+const action = (kind: string, state: ContainmentAction['state'], at = '2026-01-01T00:00:00.000Z'): ContainmentAction => ({ action: kind, resource: 'r', state, at })
+const proof = (ok: boolean, exposedInterfaces: string[] = [], name = 'some-check') => ({
+  ok, at: '2026-01-01T00:00:01.000Z', exposedInterfaces, checks: [{ name, ok, expected: 'x', observed: ok ? 'x' : 'y' }]
+})
+
+describe('what containment amounts to', () => {
+  it('is contained only when everything was done and AWS shows it', () => {
+    assert.equal(containmentState([action('isolate-interface', 'done')], proof(true)), 'contained')
+  })
+
+  it('is never contained on our own word: a proof that fails makes it partial', () => {
+    assert.equal(containmentState([action('isolate-interface', 'done')], proof(false)), 'partial')
+  })
+
+  it('is partial when the instance is cut off and something else could not be done', () => {
+    assert.equal(containmentState([action('isolate-interface', 'done'), action('leave-target-group', 'failed')], proof(true)), 'partial')
+  })
+
+  it('is failed while one interface is open, whatever else was done', () => {
+    assert.equal(containmentState([action('isolate-interface', 'done')], proof(false, ['eni-9'])), 'failed')
+  })
+
+  it('is failed when the isolation group holds a rule', () => {
+    assert.equal(containmentState([action('isolate-interface', 'done')], proof(false, [], 'isolation-group-empty')), 'failed')
+  })
+
+  it('counts as cut off from the last interface on', () => {
+    assert.equal(cutOffAt([action('isolate-interface', 'done', '2026-01-01T00:00:02.000Z'), action('isolate-interface', 'unchanged', '2026-01-01T00:00:01.000Z')]), '2026-01-01T00:00:02.000Z')
+    assert.equal(cutOffAt([action('isolate-interface', 'done'), action('isolate-interface', 'failed')]), undefined)
+    assert.equal(cutOffAt([]), undefined)
+  })
+})
