@@ -38,14 +38,17 @@ export async function goToolchain (modules, scratch, say) {
   return { program, env, title: GO_PACKAGE }
 }
 
-/** Builds one command of a module into a file. */
-export function buildGoCommand (go, { module, command, output, ldflags = '' }, onLine) {
+/** Builds one command of a module into a file; `onCount` hears how many packages are compiled. */
+export function buildGoCommand (go, { module, command, output, ldflags = '' }, onCount) {
   const args = [
-    'build', '-mod=readonly', '-trimpath',
+    'build', '-v', '-mod=readonly', '-trimpath',
     // No debugger will look at these: leaving its tables out saves time and space.
     '-gcflags=all=-dwarf=false', '-ldflags', `-s -w ${ldflags}`.trim(),
     '-o', output, command
   ]
+  let count = 0
+  // With -v it names each package, besides the modules that it downloads ("go: downloading …").
+  const onLine = line => { if (!line.startsWith('go: ')) onCount(++count) }
   return run(go.program, args, { cwd: join(REPOSITORY, module), env: go.env, onLine })
 }
 

@@ -17,9 +17,7 @@ export const nodeModules = {
     if (!isAsLocked()) {
       say('npm ci')
       // Development packages are wanted whatever NODE_ENV says; install scripts are not run.
-      await run(...npm('ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund'), {
-        cwd: REPOSITORY, onLine: line => say(`npm ci: ${line}`, { loud: false })
-      })
+      await run(...npm('ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund'), { cwd: REPOSITORY })
     }
     if (!existsSync(POSTGRES)) {
       throw new Error(`there are no PostgreSQL binaries for ${process.platform} on ${process.arch}: set CLEANROOM_DATABASE_URL to a server of your own`)

@@ -97,7 +97,8 @@ async function build (programs, home, say) {
     const go = await goToolchain(programs.map(program => COMMANDS[program].module), scratch, say)
     for (const program of programs) {
       say(`building ${program} with ${go.title}`)
-      await buildGoCommand(go, { ...COMMANDS[program], output: join(home, 'bin', program) }, line => say(`${program}: ${line}`, { loud: false }))
+      const output = join(home, 'bin', program)
+      await buildGoCommand(go, { ...COMMANDS[program], output }, count => say(`building ${program}: ${count} packages`, { loud: false }))
     }
   } finally {
     await removeTree(scratch)

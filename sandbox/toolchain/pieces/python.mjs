@@ -22,11 +22,12 @@ export function virtualEnvironment (name, lock, directory) {
     remedy: 'Check that the Python registry can be reached and that this Python can use the packages of ' + lock + '.',
     async make (say) {
       requireLock(lock)
-      say(`creating it from ${lock}`)
+      say(`installing ${lock}`)
       // Made in place, for scripts in bin/ name their interpreter by its full path.
       await removeTree(directory)
       const pip = await createEnvironment(directory)
-      await pip(['install', '--requirement', join(REPOSITORY, lock)], line => say(line, { loud: false }))
+      // Modules are compiled when they are first imported, which most never are.
+      await pip(['install', '--no-compile', '--progress-bar', 'off', '--requirement', join(REPOSITORY, lock)], line => say(line.trim(), { loud: false }))
       await writeFile(join(directory, STAMP), '')
     }
   }
@@ -60,7 +61,7 @@ export async function createEnvironment (directory) {
   return (args, onLine) => run(pip[0], [...pip.slice(1), ...PIP_OPTIONS, ...args], { env, onLine })
 }
 
-const PIP_OPTIONS = ['--disable-pip-version-check', '--no-input']
+const PIP_OPTIONS = ['--disable-pip-version-check', '--no-input', '--no-color']
 
 let found
 /** The first Python on PATH that is new enough and can make environments. */
