@@ -204,16 +204,17 @@ export class CleanRooms {
       this.#command = undefined
       throw error
     })
+    const further = await environment?.() ?? {}
     const args: InlineProgramArgs = { stackName: stackName(incidentId), projectName: PROJECT, program }
     const options = {
       pulumiCommand,
       workDir: this.#workDir(incidentId),
-      projectSettings: { name: PROJECT, runtime: 'nodejs' as const, backend: { url: backendUrl(baseline) } },
-      secretsProvider: `awskms://${baseline.stateKeyArn}?region=${baseline.region}`,
+      projectSettings: { name: PROJECT, runtime: 'nodejs' as const, backend: { url: backendUrl(baseline, { ...process.env, ...further }) } },
+      secretsProvider: `awskms:///${baseline.stateKeyArn}?region=${baseline.region}`,
       envVars: {
         PULUMI_SKIP_UPDATE_CHECK: 'true',
         [PID_FILE_VARIABLE]: this.#pidFile(incidentId),
-        ...await environment?.()
+        ...further
       }
     }
     return [args, options] as const
@@ -233,7 +234,7 @@ export function stackName (incidentId: string): string {
 }
 
 /** Where states live. Whoever sends the AWS SDKs elsewhere by AWS_ENDPOINT_URL sends Pulumi's bucket there too. */
-export function backendUrl ({ stateBucket, region }: BaselineOutputs, env = process.env): string {
+export function backendUrl ({ stateBucket, region }: BaselineOutputs, env: NodeJS.ProcessEnv): string {
   const endpoint = env.AWS_ENDPOINT_URL_S3 ?? env.AWS_ENDPOINT_URL
   const query = new URLSearchParams({ region, ...endpoint && { endpoint, s3ForcePathStyle: 'true' } })
   return `s3://${stateBucket}?${query}`
@@ -241,7 +242,7 @@ export function backendUrl ({ stateBucket, region }: BaselineOutputs, env = proc
 
 function engineFailure (error: unknown, log?: EngineLog): CleanroomError {
   if (error instanceof CleanroomError) return error
-  const said = error instanceof CommandError ? error.message.split('\n').filter(line => /error:/.test(line)) : [messageOf(error)]
+  const said = error instanceof CommandError ? unique(error.message.split('\n').filter(line => line.startsWith('error:'))) : [messageOf(error)]
   const diagnostics = log && log.diagnostics.length > 0 ? log.diagnostics : said
   return new CleanroomError('ENGINE_FAILED', diagnostics[0] ?? 'Pulumi ended without a word', { cause: error, extra: { diagnostics } })
 }

@@ -222,17 +222,17 @@ async function routeTables ({ ec2 }: Cloud, incidentId: string): Promise<EC2.Rou
   return await ourItems(incidentId, EC2.paginateDescribeRouteTables({ client: ec2 }, { Filters: byTags(incidentId) }), page => page.RouteTables)
 }
 
-/** IAM finds nothing by tag: the path narrows the search, the tags decide. */
+/** IAM finds nothing by tag and lists without tags: the path narrows the search, the tags decide. */
 async function roleNames ({ iam }: Cloud, incidentId: string): Promise<string[]> {
   const names = await collect(IAM.paginateListRoles({ client: iam }, { PathPrefix: ROOM_IAM_PATH }), page => page.Roles?.map(({ RoleName }) => RoleName as string))
-  return await withOurTags(names, incidentId, async RoleName => (await iam.send(new IAM.ListRoleTagsCommand({ RoleName }))).Tags)
+  return await withOurTags(names, incidentId, async RoleName => (await iam.send(new IAM.GetRoleCommand({ RoleName }))).Role?.Tags)
 }
 
 async function profileNames ({ iam }: Cloud, incidentId: string): Promise<string[]> {
   const names = await collect(IAM.paginateListInstanceProfiles({ client: iam }, { PathPrefix: ROOM_IAM_PATH }),
     page => page.InstanceProfiles?.map(({ InstanceProfileName }) => InstanceProfileName as string))
   return await withOurTags(names, incidentId, async InstanceProfileName =>
-    (await iam.send(new IAM.ListInstanceProfileTagsCommand({ InstanceProfileName }))).Tags)
+    (await iam.send(new IAM.GetInstanceProfileCommand({ InstanceProfileName }))).InstanceProfile?.Tags)
 }
 
 async function withOurTags (names: string[], incidentId: string, tagsOf: (name: string) => Promise<IAM.Tag[] | undefined>): Promise<string[]> {
