@@ -99,7 +99,7 @@ def _rest_action(service: str, environ: dict[str, Any]) -> tuple[str, dict[str, 
         operation, path_params = get_service_router(service).match(Request(without_body))
     except Exception:  # an unknown service or path has no action; moto answers it
         return f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO', '/')}", {}
-    return operation.name, dict(path_params)
+    return operation.name, {name[0].upper() + name[1:]: value for name, value in path_params.items()}
 
 
 def _principal(access_key: str, account: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 import threading
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .aws_call import AwsCall
+if TYPE_CHECKING:
+    from .aws_call import AwsCall
 
 SERVICE_ALIASES = {"elb": "elasticloadbalancing", "elbv2": "elasticloadbalancing", "auto-scaling": "autoscaling"}
 FIELDS = {"service", "action", "rate", "times", "after", "error", "delayMs"}

@@ -8,21 +8,15 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-# moto reads these at import: no 1,300 foreign snapshots, unknown images refused, nothing readable across accounts by default.
-os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
-os.environ.setdefault("MOTO_ENABLE_AMI_VALIDATION", "true")
-os.environ.setdefault("MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION", "true")
-os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import BaseWSGIServer, make_server
 
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app  # noqa: E402
-from werkzeug.serving import BaseWSGIServer, make_server  # noqa: E402
-
-from . import corrections  # noqa: E402
-from .call_log import CallLog  # noqa: E402
-from .control import ControlApi  # noqa: E402
-from .faults import FaultScript  # noqa: E402
-from .gateway import Gateway  # noqa: E402
-from .settings import Settings, configure  # noqa: E402
+from . import corrections
+from .call_log import CallLog
+from .control import ControlApi
+from .faults import FaultScript
+from .gateway import Gateway
+from .settings import Settings, configure
 
 
 # AWS's models leave out many of AWS's own error codes; moto warns of each.

@@ -1,11 +1,11 @@
-"""One emulator for all tests, in this process; tests stay apart by the names they use."""
+"""Emulators to test against: one in this process, and some in processes of their own; tests stay apart by the names they use."""
 
 from __future__ import annotations
 
 import json
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from cloud import Cloud, Refusal
+from emulator_process import FOREVER, Emulator, start
 
 from cleanroom_emulator.call_log import CallLog
 from cleanroom_emulator.faults import FaultScript
@@ -61,3 +63,51 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     yield Sandbox(settings.endpoint, state, log)
     server.shutdown()
     thread.join()
+
+
+@pytest.fixture(scope="session")
+def run_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Emulator]]:
+    """Starts an emulator with the given options; all are ended with the session."""
+    processes = []
+
+    def run(*options: str) -> Emulator:
+        emulator, process = start(tmp_path_factory.mktemp("emulator"), *options)
+        processes.append(process)
+        return emulator
+
+    yield run
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def emulator(run_emulator: Callable[..., Emulator]) -> Emulator:
+    return run_emulator()
+
+
+@pytest.fixture(scope="session")
+def slow_emulator(run_emulator: Callable[..., Emulator]) -> Emulator:
+    """An AWS where nothing that is created becomes ready as long as the tests run."""
+    return run_emulator("--pending", f"snapshot={FOREVER},volume={FOREVER},instance={FOREVER}")
+
+
+@pytest.fixture(scope="session")
+def ec2(emulator: Emulator) -> Any:
+    return emulator.client("ec2")
+
+
+@pytest.fixture
+def refused() -> type[Refusal]:
+    return Refusal
+
+
+@pytest.fixture(scope="session")
+def cloud(ec2: Any) -> Cloud:
+    return Cloud(ec2)
+
+
+@pytest.fixture(scope="session")
+def slow_cloud(slow_emulator: Emulator) -> Cloud:
+    return Cloud(slow_emulator.client("ec2"))

@@ -12,12 +12,12 @@ import copy
 from typing import Any
 
 from moto.core.responses import ActionResult
-from moto.ec2.exceptions import MissingParameterError
+from moto.ec2.exceptions import InvalidInstanceTypeError, MissingParameterError
 from moto.ec2.models.instances import Instance, InstanceBackend
 from moto.ec2.responses.instances import InstanceResponse
 
 from ..amendments import Amendments
-from ..ec2_requests import groups_in_vpc
+from ..ec2_requests import groups_in_vpc, refuse
 
 amendments = Amendments()
 apply = amendments.apply
@@ -26,7 +26,11 @@ apply = amendments.apply
 @amendments.method(InstanceResponse, "run_instances")
 def run_instances(original: Any, self: InstanceResponse) -> ActionResult:
     self.params["MinCount"] = self._get_param("MaxCount", self._get_param("MinCount", 1))
-    reservation = original(self).result
+    try:
+        reservation = original(self).result
+    except InvalidInstanceTypeError:
+        # The code moto uses is the one of DescribeInstanceTypes.
+        raise refuse("InvalidParameterValue", f"Invalid value '{self._get_param('InstanceType')}' for InstanceType.") from None
     tags = self._parse_tag_specification()
     profile = {"name": self._get_param("IamInstanceProfile.Name"), "arn": self._get_param("IamInstanceProfile.Arn")}
     for index, instance in enumerate(reservation.instances):

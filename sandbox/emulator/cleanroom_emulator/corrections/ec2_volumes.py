@@ -108,6 +108,7 @@ def detach_volume_backend(original: Any, self: Any, volume_id: str, instance_id:
 
 @amendments.method(ElasticBlockStore, "create_volume")
 def create_volume(original: Any, self: ElasticBlockStore) -> ActionResult:
+    """Its answer says `creating`, however soon the volume is available."""
     backend, zone = self.ec2_backend, self._get_param("AvailabilityZone")
     if backend.get_zone_by_name(zone) is None:
         raise refuse("InvalidZone.NotFound", f"The zone '{zone}' does not exist.")
@@ -118,7 +119,24 @@ def create_volume(original: Any, self: ElasticBlockStore) -> ActionResult:
         if size and size < snapshot.volume_size:
             message = f"Volume of size {size}GB is smaller than snapshot '{snapshot_id}', expect size>= {snapshot.volume_size}GB"
             raise refuse("InvalidParameterValue", message)
-    return original(self)
+    volume = original(self).result
+    return ActionResult(
+        {
+            "VolumeId": volume.id,
+            "State": "creating",
+            "Size": volume.size,
+            "SnapshotId": volume.snapshot_id or "",
+            "AvailabilityZone": volume.availability_zone,
+            "CreateTime": volume.create_time,
+            "VolumeType": volume.volume_type,
+            "Iops": volume.iops,
+            "Throughput": volume.throughput,
+            "Encrypted": volume.encrypted,
+            "KmsKeyId": volume.kms_key_id,
+            "MultiAttachEnabled": bool(volume.multi_attach_enabled),
+            "Tags": volume.tag_set,
+        }
+    )
 
 
 @amendments.method(ElasticBlockStore, "delete_volume")

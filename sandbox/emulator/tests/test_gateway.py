@@ -1,0 +1,164 @@
+"""Every call is logged, can be delayed or failed by script, and is always answered in AWS's form."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+
+import pytest
+from emulator_process import PACKAGE_ROOT, REGION
+
+
+def calls_after(emulator, act):
+    seen = emulator.control("GET", "calls")
+    act()
+    return emulator.control("GET", f"calls?since={seen[-1]['seq'] if seen else 0}")
+
+
+def failing(call):
+    try:
+        call()
+    except Exception as error:
+        return error.response
+    raise AssertionError("the call succeeded")
+
+
+def test_the_log_says_who_called_what_where_when_and_how_it_ended(emulator, cloud):
+    volume_id = cloud.volume()
+    role = emulator.as_role("arn:aws:iam::123456789012:role/contain", "incident-1")
+    ec2 = emulator.client("ec2", credentials=role)
+    [entry] = calls_after(emulator, lambda: ec2.describe_volumes(VolumeIds=[volume_id]))
+    assert (entry["service"], entry["action"], entry["status"]) == ("ec2", "DescribeVolumes", 200)
+    assert (entry["account"], entry["region"]) == ("123456789012", REGION)
+    assert entry["principal"] == "arn:aws:sts::123456789012:assumed-role/contain/incident-1"
+    assert entry["resource"] == volume_id
+    assert 0 <= entry["end"] - entry["start"] and abs(entry["end"] - time.time() * 1000) < 60_000
+    assert "error" not in entry
+    assert entry in [json.loads(line) for line in emulator.log.read_text().splitlines()]
+
+
+def test_the_log_names_actions_errors_and_resources_of_every_protocol(emulator):
+    s3, ssm, sqs, ebs = (emulator.client(name) for name in ("s3", "ssm", "sqs", "ebs"))
+    s3.create_bucket(Bucket="logged-bucket", CreateBucketConfiguration={"LocationConstraint": REGION})
+
+    def act():
+        s3.put_object(Bucket="logged-bucket", Key="incidents/a b", Body=b"x")
+        failing(lambda: s3.get_object(Bucket="logged-bucket", Key="absent"))
+        failing(lambda: ssm.get_parameter(Name="/absent"))
+        failing(lambda: sqs.get_queue_url(QueueName="absent"))
+        failing(lambda: ebs.list_snapshot_blocks(SnapshotId="snap-00000000000000000"))
+
+    entries = [(e["service"], e["action"], e.get("error"), e.get("resource")) for e in calls_after(emulator, act)]
+    assert entries == [
+        ("s3", "PutObject", None, "logged-bucket/incidents/a b"),
+        ("s3", "GetObject", "NoSuchKey", "logged-bucket/absent"),
+        ("ssm", "GetParameter", "ParameterNotFound", "/absent"),
+        ("sqs", "GetQueueUrl", "QueueDoesNotExist", "absent"),
+        ("ebs", "ListSnapshotBlocks", "ResourceNotFoundException", "snap-00000000000000000"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("service", "call"),
+    [
+        ("ec2", lambda client: client.describe_vpcs()),
+        ("iam", lambda client: client.list_roles()),
+        ("sts", lambda client: client.get_caller_identity()),
+        ("autoscaling", lambda client: client.describe_auto_scaling_groups()),
+        ("elbv2", lambda client: client.describe_load_balancers()),
+        ("sns", lambda client: client.list_topics()),
+        ("sqs", lambda client: client.list_queues()),
+        ("ssm", lambda client: client.describe_parameters()),
+        ("kms", lambda client: client.list_keys()),
+        ("s3", lambda client: client.list_buckets()),
+        ("ebs", lambda client: client.list_snapshot_blocks(SnapshotId="snap-0123456789abcdef0")),
+    ],
+)
+def test_a_scripted_error_reaches_the_client_as_the_services_own(emulator, service, call):
+    emulator.control("PUT", "faults", [{"service": service, "error": {"code": "ThrottlingException", "status": 503}}])
+    try:
+        response = failing(lambda: call(emulator.client(service)))
+    finally:
+        emulator.control("PUT", "faults", [])
+    assert response["Error"]["Code"] == "ThrottlingException"
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 503
+
+
+def test_the_first_matching_rule_applies_after_and_as_often_as_it_says(emulator, ec2):
+    emulator.control(
+        "PUT",
+        "faults",
+        [
+            {"service": "ec2", "action": "DescribeVpcs", "after": 1, "times": 2, "error": {"code": "RequestLimitExceeded", "status": 503}},
+            {"service": "ec2", "action": "DescribeSubnets", "error": {"code": "InternalError", "status": 500}},
+        ],
+    )
+    outcomes = []
+    for _ in range(4):
+        try:
+            ec2.describe_vpcs()
+            outcomes.append("ok")
+        except Exception as error:
+            outcomes.append(error.response["Error"]["Code"])
+    other = failing(ec2.describe_subnets)["Error"]["Code"]
+    emulator.control("PUT", "faults", [])
+    assert outcomes == ["ok", "RequestLimitExceeded", "RequestLimitExceeded", "ok"]
+    assert other == "InternalError"
+
+
+def test_calls_delayed_by_script_run_side_by_side(emulator):
+    emulator.control("PUT", "faults", [{"service": "ec2", "action": "DescribeVpcs", "delayMs": 400}])
+
+    def act():
+        clients = [emulator.client("ec2") for _ in range(3)]
+        threads = [threading.Thread(target=client.describe_vpcs) for client in clients]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    entries = calls_after(emulator, act)
+    emulator.control("PUT", "faults", [])
+    assert all(entry["end"] - entry["start"] >= 400 for entry in entries)
+    assert max(entry["start"] for entry in entries) < min(entry["end"] for entry in entries)
+
+
+def test_rules_that_are_not_understood_are_refused_and_change_nothing(emulator, ec2):
+    with pytest.raises(urllib.error.HTTPError) as refusal:
+        emulator.control("PUT", "faults", [{"action": "DescribeVpcs", "eror": {"code": "X"}}])
+    assert refusal.value.code == 400 and "eror" in refusal.value.read().decode()
+    ec2.describe_vpcs()
+
+
+@pytest.mark.parametrize(
+    ("service", "call"),
+    [
+        ("ec2", lambda client: client.describe_store_image_tasks()),
+        ("ec2", lambda client: client.describe_security_groups(Filters=[{"Name": "bogus", "Values": ["x"]}])),
+        ("ssm", lambda client: client.start_automation_execution(DocumentName="x")),
+        ("lambda", lambda client: client.get_account_settings()),
+        ("iam", lambda client: client.generate_organizations_access_report(EntityPath="o-1234567890/r-1234")),
+    ],
+)
+def test_what_the_sandbox_lacks_is_a_clients_error_that_says_so(emulator, service, call):
+    response = failing(lambda: call(emulator.client(service)))
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert response["Error"]["Code"] == "UnsupportedOperation"
+    assert "sandbox does not implement" in response["Error"]["Message"]
+
+
+def test_every_answer_carries_the_request_id_of_the_log(emulator, ec2):
+    answers = []
+    [entry] = calls_after(emulator, lambda: answers.append(ec2.describe_vpcs()))
+    assert answers[0]["ResponseMetadata"]["RequestId"] == entry["requestId"]
+
+
+def test_wrong_options_are_told_before_anything_starts(tmp_path):
+    command = [sys.executable, "-m", "cleanroom_emulator", "--state-dir", str(tmp_path / "state"), "--pending", "disk=5"]
+    ended = subprocess.run(command, cwd=PACKAGE_ROOT, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2 and "disk=5" in ended.stderr
+    assert not (tmp_path / "state").exists()
