@@ -2,6 +2,9 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 
+/** Of a program's output in an error message: some tools put whole lists in a line. */
+const LONGEST_LINE = 240
+
 const running = new Set()
 
 /** A program that could not be run to a good end; `output` holds its last lines. */
@@ -32,7 +35,7 @@ export function run (program, args, { cwd, env = process.env, limitMs, onLine = 
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', line => {
         if (!line.trim()) return
-        recent.push(line)
+        recent.push(line.slice(0, LONGEST_LINE))
         if (recent.length > 12) recent.shift()
         onLine(line)
       })
