@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 
 
 @pytest.fixture(scope="module")
-def place(sandbox: Any) -> dict[str, Any]:
-    ec2, iam = sandbox.client("ec2"), sandbox.client("iam")
+def place(emulator: Any) -> dict[str, Any]:
+    ec2, iam = emulator.client("ec2"), emulator.client("iam")
     trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
     iam.create_role(RoleName="agents", AssumeRolePolicyDocument=json.dumps(trust))
     iam.create_instance_profile(InstanceProfileName="agents")
@@ -23,56 +23,56 @@ def place(sandbox: Any) -> dict[str, Any]:
     return {"vpc": vpc, "subnet": subnet, "image": image}
 
 
-def launch(sandbox: Any, place: dict[str, Any], profile: bool = True, **more: Any) -> str:
+def launch(emulator: Any, place: dict[str, Any], profile: bool = True, **more: Any) -> str:
     if profile:
         more["IamInstanceProfile"] = {"Name": "agents"}
-    answer = sandbox.client("ec2").run_instances(ImageId=place["image"], MinCount=1, MaxCount=1, SubnetId=place["subnet"], InstanceType="t3.small", **more)
+    answer = emulator.client("ec2").run_instances(ImageId=place["image"], MinCount=1, MaxCount=1, SubnetId=place["subnet"], InstanceType="t3.small", **more)
     return answer["Instances"][0]["InstanceId"]
 
 
-def ping(sandbox: Any, instance: str) -> str | None:
-    found = sandbox.client("ssm").describe_instance_information(Filters=[{"Key": "InstanceIds", "Values": [instance]}])["InstanceInformationList"]
+def ping(emulator: Any, instance: str) -> str | None:
+    found = emulator.client("ssm").describe_instance_information(Filters=[{"Key": "InstanceIds", "Values": [instance]}])["InstanceInformationList"]
     return found[0]["PingStatus"] if found else None
 
 
-def test_an_instance_with_agent_profile_and_a_way_out_is_online(sandbox: Any, place: dict[str, Any]) -> None:
-    assert ping(sandbox, launch(sandbox, place)) == "Online"
+def test_an_instance_with_agent_profile_and_a_way_out_is_online(emulator: Any, place: dict[str, Any]) -> None:
+    assert ping(emulator, launch(emulator, place)) == "Online"
 
 
-def test_an_instance_without_agent_or_profile_is_not_listed(sandbox: Any, place: dict[str, Any]) -> None:
-    instance = launch(sandbox, place)
-    sandbox.control("PUT", f"instances/{instance}", {"ssmAgent": "absent"})
-    assert ping(sandbox, instance) is None
-    assert ping(sandbox, launch(sandbox, place, profile=False)) is None
+def test_an_instance_without_agent_or_profile_is_not_listed(emulator: Any, place: dict[str, Any]) -> None:
+    instance = launch(emulator, place)
+    emulator.control("PUT", f"instances/{instance}", {"ssmAgent": "absent"})
+    assert ping(emulator, instance) is None
+    assert ping(emulator, launch(emulator, place, profile=False)) is None
 
 
-def test_an_isolated_instance_loses_its_connection(sandbox: Any, place: dict[str, Any]) -> None:
-    ec2, instance = sandbox.client("ec2"), launch(sandbox, place)
+def test_an_isolated_instance_loses_its_connection(emulator: Any, place: dict[str, Any]) -> None:
+    ec2, instance = emulator.client("ec2"), launch(emulator, place)
     group = ec2.create_security_group(GroupName=f"isolation-{uuid.uuid4()}", Description="no rules", VpcId=place["vpc"])["GroupId"]
     rules = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissionsEgress"]
     ec2.revoke_security_group_egress(GroupId=group, IpPermissions=rules)
     found = ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]["NetworkInterfaces"]
     for interface in found:
         ec2.modify_network_interface_attribute(NetworkInterfaceId=interface["NetworkInterfaceId"], Groups=[group])
-    assert ping(sandbox, instance) == "ConnectionLost"
+    assert ping(emulator, instance) == "ConnectionLost"
 
 
-def test_a_stopped_instance_and_one_that_lost_its_profile_stay_known(sandbox: Any, place: dict[str, Any]) -> None:
-    ec2, stopped, stripped, gone = sandbox.client("ec2"), launch(sandbox, place), launch(sandbox, place), launch(sandbox, place)
+def test_a_stopped_instance_and_one_that_lost_its_profile_stay_known(emulator: Any, place: dict[str, Any]) -> None:
+    ec2, stopped, stripped, gone = emulator.client("ec2"), launch(emulator, place), launch(emulator, place), launch(emulator, place)
     ec2.stop_instances(InstanceIds=[stopped])
     associations = ec2.describe_iam_instance_profile_associations(Filters=[{"Name": "instance-id", "Values": [stripped]}])
     ec2.disassociate_iam_instance_profile(AssociationId=associations["IamInstanceProfileAssociations"][0]["AssociationId"])
     ec2.terminate_instances(InstanceIds=[gone])
-    assert [ping(sandbox, instance) for instance in (stopped, stripped, gone)] == ["ConnectionLost", "ConnectionLost", None]
+    assert [ping(emulator, instance) for instance in (stopped, stripped, gone)] == ["ConnectionLost", "ConnectionLost", None]
 
 
-def test_nodes_are_filtered_by_tag_and_ping_status(sandbox: Any, place: dict[str, Any]) -> None:
+def test_nodes_are_filtered_by_tag_and_ping_status(emulator: Any, place: dict[str, Any]) -> None:
     tag = {"Key": "Fleet", "Value": str(uuid.uuid4())}
-    online, offline = (launch(sandbox, place, TagSpecifications=[{"ResourceType": "instance", "Tags": [tag]}]) for _ in range(2))
-    sandbox.control("PUT", f"instances/{offline}", {"ssmAgent": "offline"})
+    online, offline = (launch(emulator, place, TagSpecifications=[{"ResourceType": "instance", "Tags": [tag]}]) for _ in range(2))
+    emulator.control("PUT", f"instances/{offline}", {"ssmAgent": "offline"})
 
     def listed(*filters: dict[str, Any]) -> list[str]:
-        found = sandbox.client("ssm").describe_instance_information(Filters=list(filters))["InstanceInformationList"]
+        found = emulator.client("ssm").describe_instance_information(Filters=list(filters))["InstanceInformationList"]
         return sorted(node["InstanceId"] for node in found)
 
     by_tag = {"Key": "tag:Fleet", "Values": [tag["Value"]]}

@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+ACCOUNT = "123456789012"
+REGION = "eu-central-1"
+
 CONTENT = {
     "schemaVersion": "2.2",
     "parameters": {"Name": {"type": "String", "default": "x"}},
@@ -18,8 +21,8 @@ CONTENT = {
 
 
 @pytest.fixture(scope="module")
-def ssm(sandbox: Any) -> Any:
-    return sandbox.client("ssm")
+def ssm(emulator: Any) -> Any:
+    return emulator.client("ssm")
 
 
 def make(ssm: Any, content: Any = None, **more: Any) -> str:
@@ -77,14 +80,14 @@ def test_amazons_document_can_be_read_and_not_deleted(ssm: Any) -> None:
     assert code_of(ssm.delete_document, Name="AWS-RunShellScript") == "InvalidDocument"
 
 
-def test_a_document_is_seen_by_the_accounts_it_is_shared_with(sandbox: Any, ssm: Any) -> None:
+def test_a_document_is_seen_by_the_accounts_it_is_shared_with(emulator: Any, ssm: Any) -> None:
     name = make(ssm)
-    arn = f"arn:aws:ssm:{sandbox.region}:{sandbox.account}:document/{name}"
-    other = sandbox.client("ssm")
+    arn = f"arn:aws:ssm:{REGION}:{ACCOUNT}:document/{name}"
+    other = emulator.client("ssm")
     other.meta.events.register("before-sign.ssm.*", lambda request, **_: request.headers.add_header("x-moto-account-id", "222222222222"))
     assert code_of(other.describe_document, Name=arn) == "InvalidDocument"
     ssm.modify_document_permission(Name=name, PermissionType="Share", AccountIdsToAdd=["222222222222"])
-    assert other.describe_document(Name=arn)["Document"]["Owner"] == sandbox.account
+    assert other.describe_document(Name=arn)["Document"]["Owner"] == ACCOUNT
     assert code_of(ssm.delete_document, Name=name) == "InvalidDocumentOperation"
 
 

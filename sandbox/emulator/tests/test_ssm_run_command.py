@@ -7,30 +7,34 @@ import os
 import time
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from cleanroom_emulator import machines
 from cleanroom_emulator.command_documents import Step
 from cleanroom_emulator.run_command import Invocation
 
-
-@pytest.fixture(scope="module")
-def ec2(sandbox: Any) -> Any:
-    return sandbox.client("ec2")
+ACCOUNT = "123456789012"
+REGION = "eu-central-1"
 
 
 @pytest.fixture(scope="module")
-def ssm(sandbox: Any) -> Any:
-    return sandbox.client("ssm")
+def ec2(emulator: Any) -> Any:
+    return emulator.client("ec2")
 
 
 @pytest.fixture(scope="module")
-def place(sandbox: Any, ec2: Any) -> dict[str, Any]:
+def ssm(emulator: Any) -> Any:
+    return emulator.client("ssm")
+
+
+@pytest.fixture(scope="module")
+def place(emulator: Any, ec2: Any) -> dict[str, Any]:
     """A subnet, an image, and an instance profile named after its role."""
-    iam = sandbox.client("iam")
+    iam = emulator.client("iam")
     trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
     iam.create_role(RoleName="run-command", AssumeRolePolicyDocument=json.dumps(trust))
     iam.create_instance_profile(InstanceProfileName="run-command")
@@ -75,6 +79,10 @@ def ended(ssm: Any, command: str, instance: str, within: float = 10, **more: Any
     raise AssertionError(f"the command has not ended: {found}")
 
 
+def directory(emulator: Any, instance: str) -> Path:
+    return emulator.state_dir / "machines" / instance
+
+
 def document(ssm: Any, steps: list[dict[str, Any]], parameters: dict[str, Any] | None = None) -> str:
     name = f"doc-{uuid.uuid4()}"
     content = {"schemaVersion": "2.2", "parameters": parameters or {}, "mainSteps": steps}
@@ -109,7 +117,7 @@ def test_the_exit_code_and_both_streams_are_the_scripts_own(ssm: Any, launch: An
     assert found["ExecutionStartDateTime"] <= found["ExecutionEndDateTime"]
 
 
-def test_sending_does_not_wait_for_the_script(ssm: Any, launch: Any) -> None:
+def test_sending_does_not_wait_for_the_script(emulator: Any, ssm: Any, launch: Any) -> None:
     instance = launch()
     sent = ssm.send_command(InstanceIds=[instance], DocumentName="AWS-RunShellScript", Parameters={"commands": ["while [ ! -e go ]; do sleep 0.05; done"]})
     command = sent["Command"]["CommandId"]
@@ -118,7 +126,7 @@ def test_sending_does_not_wait_for_the_script(ssm: Any, launch: Any) -> None:
         time.sleep(0.02)
     running = ssm.get_command_invocation(CommandId=command, InstanceId=instance)
     assert (running["Status"], running["ResponseCode"], running["ExecutionEndDateTime"]) == ("InProgress", -1, "")
-    (machines.machine_directory(instance) / "go").touch()
+    (directory(emulator, instance) / "go").touch()
     assert ended(ssm, command, instance)["Status"] == "Success"
 
 
@@ -133,19 +141,19 @@ def test_targets_by_tag_reach_the_tagged_instances_only(ssm: Any, ec2: Any, laun
     assert ssm.list_commands(CommandId=nobody)["Commands"][0]["StatusDetails"] == "NoInstancesInTag"
 
 
-def test_an_instance_systems_manager_does_not_know_is_refused(sandbox: Any, ssm: Any, ec2: Any, launch: Any) -> None:
+def test_an_instance_systems_manager_does_not_know_is_refused(emulator: Any, ssm: Any, ec2: Any, launch: Any) -> None:
     without_agent, without_profile, gone = launch(), launch(profile=False), launch()
-    sandbox.control("PUT", f"instances/{without_agent}", {"ssmAgent": "absent"})
+    emulator.control("PUT", f"instances/{without_agent}", {"ssmAgent": "absent"})
     ec2.terminate_instances(InstanceIds=[gone])
-    elsewhere = sandbox.client("ssm", region="us-east-1")
+    elsewhere = emulator.client("ssm", region="us-east-1")
     for instance in (without_agent, without_profile, gone, "i-0123456789abcdef0"):
         assert code_of(run, ssm, instance, "true") == "InvalidInstanceId"
     assert code_of(run, elsewhere, launch(), "true") == "InvalidInstanceId"
     assert code_of(run, ssm, "not-an-id", "true") == "ValidationException"
 
 
-def test_documents_and_parameters_are_checked_before_anything_runs(sandbox: Any, launch: Any) -> None:
-    instance, ssm = launch(), sandbox.client("ssm", parameter_validation=False)
+def test_documents_and_parameters_are_checked_before_anything_runs(ssm: Any, launch: Any) -> None:
+    instance = launch()
     name = document(ssm, [shell("only", "echo {{ Name }}")], {"Name": {"type": "String", "allowedPattern": "^[a-z]+$"}})
 
     def send(parameters: dict[str, list[str]], **more: Any) -> Any:
@@ -181,19 +189,19 @@ def test_steps_run_in_order_where_their_precondition_holds(ssm: Any, launch: Any
     assert code_of(ssm.get_command_invocation, CommandId=command, InstanceId=instance, PluginName="windows") == "InvalidPluginName"
 
 
-def test_a_script_over_its_time_is_killed_with_all_it_started(ssm: Any, launch: Any) -> None:
+def test_a_script_over_its_time_is_killed_with_all_it_started(emulator: Any, ssm: Any, launch: Any) -> None:
     instance = launch()
     name = document(ssm, [shell("slow", "setsid sleep 300 & echo $! > away", "sleep 300 & echo $! > near", "wait", timeoutSeconds=1)])
     found = ended(ssm, ssm.send_command(InstanceIds=[instance], DocumentName=name)["Command"]["CommandId"], instance)
     assert (found["Status"], found["StatusDetails"], found["ResponseCode"]) == ("TimedOut", "ExecutionTimedOut", 137)
     for file in ("away", "near"):
-        assert not alive(int((machines.machine_directory(instance) / file).read_text()))
+        assert not alive(int((directory(emulator, instance) / file).read_text()))
 
 
-def test_a_cancelled_command_stops_and_says_so(ssm: Any, launch: Any) -> None:
+def test_a_cancelled_command_stops_and_says_so(emulator: Any, ssm: Any, launch: Any) -> None:
     instance = launch()
     command = run(ssm, instance, "echo $$ > pid", "exec sleep 300")
-    pid = machines.machine_directory(instance) / "pid"
+    pid = directory(emulator, instance) / "pid"
     while not (pid.exists() and pid.read_text()):
         time.sleep(0.02)
     ssm.cancel_command(CommandId=command)
@@ -204,10 +212,10 @@ def test_a_cancelled_command_stops_and_says_so(ssm: Any, launch: Any) -> None:
     assert code_of(ssm.cancel_command, CommandId=str(uuid.uuid4())) == "InvalidCommandId"
 
 
-def test_a_command_ends_with_its_machine(ssm: Any, ec2: Any, launch: Any) -> None:
+def test_a_command_ends_with_its_machine(emulator: Any, ssm: Any, ec2: Any, launch: Any) -> None:
     instance = launch()
     command = run(ssm, instance, "echo $$ > pid", "exec sleep 300")
-    pid = machines.machine_directory(instance) / "pid"
+    pid = directory(emulator, instance) / "pid"
     while not (pid.exists() and pid.read_text()):
         time.sleep(0.02)
     process = int(pid.read_text())
@@ -216,22 +224,26 @@ def test_a_command_ends_with_its_machine(ssm: Any, ec2: Any, launch: Any) -> Non
     assert not alive(process)
 
 
-def test_an_offline_agent_gets_the_command_when_it_is_back_or_never(sandbox: Any, ssm: Any, launch: Any) -> None:
-    instance = launch()
-    sandbox.control("PUT", f"instances/{instance}", {"ssmAgent": "offline"})
-    command = run(ssm, instance, "true")
-    late = Invocation("late", machines.find_instance(sandbox.account, sandbox.region, instance), [Step("s", "aws:runShellScript", "true", "", 60)], 0.1, None)
+def test_a_command_that_cannot_be_delivered_in_time_never_runs() -> None:
+    stopped = SimpleNamespace(id="i-0123456789abcdef0", image_id="ami-1", state="stopped", iam_instance_profile={"Arn": "arn"}, nics={})
+    late = Invocation("late", stopped, [Step("only", "aws:runShellScript", "true", "", 60)], 0.1, None)
     late.thread.start()
     late.thread.join()
-    assert late.details == "DeliveryTimedOut"
-    assert ssm.get_command_invocation(CommandId=command, InstanceId=instance)["Status"] == "Pending"
-    sandbox.control("PUT", f"instances/{instance}", {"ssmAgent": "online"})
+    assert (late.details, [plugin.details for plugin in late.plugins]) == ("DeliveryTimedOut", ["DeliveryTimedOut"])
+
+
+def test_an_offline_agent_gets_the_command_when_it_is_back(emulator: Any, ssm: Any, launch: Any) -> None:
+    instance = launch()
+    emulator.control("PUT", f"instances/{instance}", {"ssmAgent": "offline"})
+    command = run(ssm, instance, "true")
+    assert ssm.list_commands(CommandId=command)["Commands"][0]["Status"] == "Pending"
+    emulator.control("PUT", f"instances/{instance}", {"ssmAgent": "online"})
     assert ended(ssm, command, instance)["Status"] == "Success"
 
 
-def test_long_output_is_cut_in_the_answer_and_whole_in_the_bucket(sandbox: Any, ssm: Any, launch: Any) -> None:
-    instance, s3 = launch(), sandbox.client("s3")
-    s3.create_bucket(Bucket="command-output", CreateBucketConfiguration={"LocationConstraint": sandbox.region})
+def test_long_output_is_cut_in_the_answer_and_whole_in_the_bucket(emulator: Any, ssm: Any, launch: Any) -> None:
+    instance, s3 = launch(), emulator.client("s3")
+    s3.create_bucket(Bucket="command-output", CreateBucketConfiguration={"LocationConstraint": REGION})
     name = document(ssm, [shell("talk", "head -c 30000 /dev/zero | tr '\\0' x", "head -c 9000 /dev/zero | tr '\\0' y >&2")])
     output = {"OutputS3BucketName": "command-output", "OutputS3KeyPrefix": "runs"}
     command = ssm.send_command(InstanceIds=[instance], DocumentName=name, **output)["Command"]["CommandId"]
@@ -241,32 +253,28 @@ def test_long_output_is_cut_in_the_answer_and_whole_in_the_bucket(sandbox: Any, 
     assert s3.get_object(Bucket="command-output", Key=key)["Body"].read() == b"x" * 30_000
     assert found["StandardOutputUrl"].endswith(f"/command-output/{key}")
     assert code_of(run, ssm, instance, "true", OutputS3BucketName="no-such-bucket-here") == "InvalidOutputFolder"
-    put = [entry for entry in sandbox.log.since(0) if entry["action"] == "PutObject" and entry.get("resource") == f"command-output/{key}"]
-    assert [entry["principal"] for entry in put] == [f"arn:aws:sts::{sandbox.account}:assumed-role/run-command/{instance}"]
+    put = [entry for entry in emulator.control("GET", "calls?since=0") if entry["action"] == "PutObject" and entry.get("resource") == f"command-output/{key}"]
+    assert [entry["principal"] for entry in put] == [f"arn:aws:sts::{ACCOUNT}:assumed-role/run-command/{instance}"]
 
 
-def test_a_machine_sees_its_own_world_only(sandbox: Any, ssm: Any, ec2: Any, launch: Any, place: dict[str, Any], tmp_path: Any) -> None:
+def test_a_machine_sees_its_own_world_only(emulator: Any, ssm: Any, ec2: Any, launch: Any, place: dict[str, Any], tmp_path: Any) -> None:
     tool = tmp_path / "forensic-tool"
     tool.write_text("#!/bin/sh\necho from the image\n")
     tool.chmod(0o755)
     image = ec2.register_image(Name=f"tools-{uuid.uuid4()}", RootDeviceName="/dev/xvda", Architecture="x86_64")["ImageId"]
-    sandbox.control("PUT", f"machine-images/{image}", {"path": [str(tmp_path)], "env": {"TOOLS": "yes"}, "ssmAgent": "online"})
+    emulator.control("PUT", f"machine-images/{image}", {"path": [str(tmp_path)], "env": {"TOOLS": "yes"}, "ssmAgent": "online"})
     answer = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, SubnetId=place["subnet"], InstanceType="t3.small", IamInstanceProfile={"Name": "run-command"})
     instance = answer["Instances"][0]["InstanceId"]
-    sandbox.control("PUT", f"instances/{instance}", {"memory": "/memory/web1.lime"})
-    os.environ["SANDBOX_SECRET"] = "not for machines"
-    try:
-        found = ended(ssm, run(ssm, instance, "forensic-tool", "pwd", "env"), instance)["StandardOutputContent"].splitlines()
-    finally:
-        del os.environ["SANDBOX_SECRET"]
-    directory = str(machines.machine_directory(instance))
-    assert found[:2] == ["from the image", directory]
+    emulator.control("PUT", f"instances/{instance}", {"memory": "/memory/web1.lime"})
+    found = ended(ssm, run(ssm, instance, "forensic-tool", "pwd", "env"), instance)["StandardOutputContent"].splitlines()
+    home = str(directory(emulator, instance))
+    assert found[:2] == ["from the image", home]
     env = dict(line.split("=", 1) for line in found[2:])
-    assert (env["HOME"], env["CLEANROOM_DEVICE_DIR"], env["CLEANROOM_MEMORY_SOURCE"], env["TOOLS"]) == (directory, f"{directory}/dev", "/memory/web1.lime", "yes")
-    assert (env["AWS_ENDPOINT_URL"], env["AWS_REGION"]) == (sandbox.endpoint, sandbox.region)
-    assert "SANDBOX_SECRET" not in env
-    caller = sandbox.client("sts", credentials={"AccessKeyId": env["AWS_ACCESS_KEY_ID"], "SecretAccessKey": env["AWS_SECRET_ACCESS_KEY"], "SessionToken": env["AWS_SESSION_TOKEN"]})
-    assert caller.get_caller_identity()["Arn"] == f"arn:aws:sts::{sandbox.account}:assumed-role/run-command/{instance}"
+    assert (env["HOME"], env["CLEANROOM_DEVICE_DIR"], env["CLEANROOM_MEMORY_SOURCE"], env["TOOLS"]) == (home, f"{home}/dev", "/memory/web1.lime", "yes")
+    assert (env["AWS_ENDPOINT_URL"], env["AWS_REGION"]) == (emulator.endpoint, REGION)
+    assert "PYTHONPATH" not in env  # the emulator's own environment has it
+    caller = emulator.client("sts", credentials={"AccessKeyId": env["AWS_ACCESS_KEY_ID"], "SecretAccessKey": env["AWS_SECRET_ACCESS_KEY"], "SessionToken": env["AWS_SESSION_TOKEN"]})
+    assert caller.get_caller_identity()["Arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/run-command/{instance}"
 
 
 def alive(pid: int) -> bool:
