@@ -93,6 +93,10 @@ class Unreadable:
         entry = {"instanceId": instance_id, "volumeId": volume_id, "path": escape(path), "reason": excerpt(reason)}
         self.entries.append({key: value for key, value in entry.items() if value})
 
+    @property
+    def count(self) -> int:
+        return len(self.entries) + self.left_off
+
     def document(self) -> list[dict[str, str]]:
         more = [{"reason": f"{self.left_off} more could not be read and are not listed"}] if self.left_off else []
         return self.entries + more

@@ -47,7 +47,7 @@ def main() -> int:
     findings, profiles, unreadable = analyse(copies, since, scan_bytes)
     write(options.out / "findings.json", {"findings": findings, "unreadable": unreadable.document()})
     write(options.out / "system-profile.json", {"machines": profiles})
-    print(f"{len(findings)} findings; {len(unreadable.entries) + unreadable.left_off} things could not be read")
+    print(f"{len(findings)} findings; {unreadable.count} things could not be read")
     return 0
 
 

@@ -57,6 +57,7 @@ def open_trees(copies: list[VolumeCopy], unreadable: Unreadable) -> list[FileTre
     trees: list[FileTree] = []
     logical: list[Part] = []
     for copy in copies:
+        noted = unreadable.count
         try:
             with at_most(OPEN_SECONDS):
                 parts = list(_parts(copy))
@@ -65,7 +66,7 @@ def open_trees(copies: list[VolumeCopy], unreadable: Unreadable) -> list[FileTre
         except Exception as error:
             unreadable.add(describe(error), instance_id=copy.instance_id, volume_id=copy.source_volume_id)
             continue
-        if not found and not members:
+        if not found and not members and unreadable.count == noted:
             unreadable.add("no file system was found", instance_id=copy.instance_id, volume_id=copy.source_volume_id)
         trees += found
         logical += members

@@ -37,7 +37,8 @@ _SIGNS: list[tuple[str, str, str, re.Pattern[str]]] = [
 ]
 _RANK = ("critical", "high", "medium", "low", "info")
 # What only looks for or removes files in temporary directories is housekeeping.
-_HOUSEKEEPING = re.compile(r"^\s*(?:/\S*/)?(?:find|rm|ls|test|mkdir|tmpreaper|tmpwatch|stat|du|chmod|chown)\b[^|;&]*$")
+_SCHEDULE = r"(?:(?:@\w+|(?:[\d*/,-]+\s+){3,4}[\w*/,-]+)\s+(?:[a-z_][\w-]*\s+)?)?"
+_HOUSEKEEPING = re.compile(rf"^\s*{_SCHEDULE}(?:/\S*/)?(?:find|rm|ls|test|mkdir|tmpreaper|tmpwatch|stat|du|chmod|chown)\b[^|;&]*$")
 LINE_AT_MOST = 4096
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from detectors.table import Analysis
     from machine import Machine
 
-DEFAULT_ROOTS = ("/var/www", "/srv/www", "/srv/http", "/usr/share/nginx/html", "/usr/share/nginx/www", "/opt/lampp/htdocs")
+DEFAULT_ROOTS = ("/var/www", "/var/www/html", "/srv/www", "/srv/http", "/usr/share/nginx/html", "/usr/share/nginx/www", "/opt/lampp/htdocs")
 _TOMCAT = re.compile(r"^/(?:var/lib|opt|usr/share|usr/local)/[^/]*tomcat[^/]*/webapps$|^/home/[^/]+/public_html$")
 CONFIGURATION = ("/etc/apache2/sites-enabled", "/etc/apache2/conf-enabled", "/etc/httpd/conf", "/etc/httpd/conf.d", "/etc/nginx/sites-enabled", "/etc/nginx/conf.d")
 _ROOT_DIRECTIVE = re.compile(r"^\s*(?:DocumentRoot\s+|root\s+)[\"']?(/[^\s\"';]+)", re.M | re.I)
