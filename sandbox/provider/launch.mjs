@@ -40,6 +40,8 @@ async function bundle (target) {
     format: 'esm',
     platform: 'node',
     target: 'node20',
+    // The AWS SDK's ES modules come apart, so that only the calls in use are bundled.
+    mainFields: ['module', 'main'],
     logLevel: 'error',
     // CommonJS dependencies (gRPC, protobuf) call require for Node's own modules.
     banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" }

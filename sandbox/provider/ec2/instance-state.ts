@@ -4,7 +4,7 @@ import {
   type Instance, type InstanceAttributeName, type Volume
 } from '@aws-sdk/client-ec2'
 import type { AwsCall } from '../engine/aws-call.ts'
-import type { Properties } from '../engine/schema.ts'
+import { isRecord, type Properties } from '../engine/schema.ts'
 import { unlessGone } from '../engine/wait.ts'
 import { arn, ec2, filter, tagMap } from './client.ts'
 
@@ -26,7 +26,7 @@ async function attribute (call: AwsCall, InstanceId: string, Attribute: Instance
   return await ec2(call).send(new DescribeInstanceAttributeCommand({ InstanceId, Attribute }))
 }
 
-function blockDevice (device: string | undefined, deleteOnTermination: boolean | undefined, volume: Volume | undefined): Properties {
+function blockDevice (device: string | undefined, deleteOnTermination: boolean | undefined, volume: Volume | undefined, known: unknown): Properties {
   const tags = tagMap(volume?.Tags)
   return {
     deleteOnTermination: deleteOnTermination ?? false,
@@ -34,7 +34,8 @@ function blockDevice (device: string | undefined, deleteOnTermination: boolean |
     encrypted: volume?.Encrypted ?? false,
     iops: volume?.Iops ?? 0,
     kmsKeyId: volume?.KmsKeyId ?? '',
-    tags,
+    // Tags that the program gave by other means (`volumeTags`) are not the device's own.
+    ...(isRecord(known) && known.tags !== undefined && { tags }),
     tagsAll: tags,
     throughput: volume?.Throughput ?? 0,
     volumeId: volume?.VolumeId,
@@ -54,9 +55,9 @@ export async function instanceProperties (call: AwsCall, instance: Instance, kno
     attribute(call, id, 'userData'),
     volumeIds.length === 0 ? [] : ec2(call).send(new DescribeVolumesCommand({ VolumeIds: volumeIds })).then(({ Volumes = [] }) => Volumes)
   ])
-  const device = (name: string | undefined) => {
+  const device = (name: string | undefined, former: unknown) => {
     const { Ebs } = devices.find(({ DeviceName }) => DeviceName === name) ?? {}
-    return blockDevice(name, Ebs?.DeleteOnTermination, volumes.find(({ VolumeId }) => VolumeId === Ebs?.VolumeId))
+    return blockDevice(name, Ebs?.DeleteOnTermination, volumes.find(({ VolumeId }) => VolumeId === Ebs?.VolumeId), former)
   }
   const encoded = userData.UserData?.Value
   const primary = instance.NetworkInterfaces?.find(({ Attachment }) => Attachment?.DeviceIndex === 0)
@@ -73,7 +74,7 @@ export async function instanceProperties (call: AwsCall, instance: Instance, kno
     // Volumes that another resource attached are none of the instance's.
     ebsBlockDevices: Array.isArray(known.ebsBlockDevices)
       ? (known.ebsBlockDevices as Properties[]).filter(({ deviceName }) => devices.some(({ DeviceName }) => DeviceName === deviceName))
-          .map(({ deviceName, snapshotId }) => ({ ...device(String(deviceName)), ...(snapshotId ? { snapshotId } : {}) }))
+          .map(former => ({ ...device(String(former.deviceName), former), ...(former.snapshotId ? { snapshotId: former.snapshotId } : {}) }))
       : [],
     ebsOptimized: instance.EbsOptimized ?? false,
     hibernation: instance.HibernationOptions?.Configured ?? false,
@@ -98,7 +99,7 @@ export async function instanceProperties (call: AwsCall, instance: Instance, kno
     privateIp: instance.PrivateIpAddress ?? '',
     publicDns: instance.PublicDnsName ?? '',
     publicIp: instance.PublicIpAddress ?? '',
-    rootBlockDevice: device(instance.RootDeviceName),
+    rootBlockDevice: device(instance.RootDeviceName, known.rootBlockDevice),
     sourceDestCheck: instance.SourceDestCheck ?? true,
     spotInstanceRequestId: instance.SpotInstanceRequestId ?? '',
     subnetId: instance.SubnetId ?? '',

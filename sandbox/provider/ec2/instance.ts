@@ -5,9 +5,9 @@ import {
   TerminateInstancesCommand, UnmonitorInstancesCommand, type BlockDeviceMapping, type RunInstancesCommandInput, type VolumeType, type _InstanceType
 } from '@aws-sdk/client-ec2'
 import type { InstanceArgs } from '@pulumi/aws/ec2/instance.js'
-import { Type, type Static } from 'typebox'
+import { Type } from 'typebox'
 import type { AwsCall } from '../engine/aws-call.ts'
-import { resource } from '../engine/resource-type.ts'
+import { resource, type InputsOf } from '../engine/resource-type.ts'
 import { may, must } from '../engine/schema.ts'
 import { unlessGone, until, whileRefused } from '../engine/wait.ts'
 import { ec2, pairs, patience, tagged, tagging } from './client.ts'
@@ -61,11 +61,9 @@ const inputs = {
   volumeTags: may.map(),
   vpcSecurityGroupIds: may.set(Type.String(), { computed: true })
 }
-const Inputs = must.object(inputs)
-type Inputs = Static<typeof Inputs>
+type Inputs = InputsOf<typeof inputs>
 
-const Root = must.object(rootDevice)
-type Device = Static<typeof Root> & { deviceName?: string, snapshotId?: string }
+type Device = InputsOf<typeof rootDevice> & { deviceName?: string, snapshotId?: string }
 
 function mapping (DeviceName: string, device: Device): BlockDeviceMapping {
   return {

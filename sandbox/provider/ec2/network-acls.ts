@@ -29,7 +29,7 @@ function protocolNumber (protocol: string): string {
   return PROTOCOL_NUMBERS[protocol.toLowerCase()] ?? protocol
 }
 
-const Entry = must.object({
+const entrySchema = must.object({
   action: must.text(),
   cidrBlock: may.text(),
   fromPort: must.number(),
@@ -40,11 +40,19 @@ const Entry = must.object({
   ruleNo: must.number(),
   toPort: must.number()
 })
-type Entry = Static<typeof Entry>
+type Entry = Static<typeof entrySchema>
 
 interface Rule {
-  ruleNumber: number, protocol: string, ruleAction: string, egress?: boolean, cidrBlock?: string, ipv6CidrBlock?: string
-  fromPort?: number, toPort?: number, icmpType?: number, icmpCode?: number
+  ruleNumber: number,
+  protocol: string,
+  ruleAction: string,
+  egress?: boolean,
+  cidrBlock?: string,
+  ipv6CidrBlock?: string
+  fromPort?: number,
+  toPort?: number,
+  icmpType?: number,
+  icmpCode?: number
 }
 
 function request (NetworkAclId: string, rule: Rule) {
@@ -101,8 +109,12 @@ async function setEntries (call: AwsCall, id: string, acl: NetworkAcl | undefine
   }
   for (const entry of wanted.filter(differs(now))) {
     await ec2(call).send(new CreateNetworkAclEntryCommand(request(id, {
-      ...entry, egress, ruleNumber: entry.ruleNo, ruleAction: entry.action,
-      cidrBlock: entry.cidrBlock || undefined, ipv6CidrBlock: entry.ipv6CidrBlock || undefined
+      ...entry,
+      egress,
+      ruleNumber: entry.ruleNo,
+      ruleAction: entry.action,
+      cidrBlock: entry.cidrBlock || undefined,
+      ipv6CidrBlock: entry.ipv6CidrBlock || undefined
     })))
   }
 }
@@ -156,8 +168,8 @@ function state (call: AwsCall, acl: NetworkAcl, known: Properties): Properties {
 
 export const networkAcl = resource<NetworkAclArgs>()({
   inputs: {
-    egress: Type.Optional(Type.Array(Entry, { set: true, computed: true })),
-    ingress: Type.Optional(Type.Array(Entry, { set: true, computed: true })),
+    egress: Type.Optional(Type.Array(entrySchema, { set: true, computed: true })),
+    ingress: Type.Optional(Type.Array(entrySchema, { set: true, computed: true })),
     subnetIds: may.set(Type.String(), { computed: true }),
     vpcId: must.text({ replaces: true })
   },
@@ -196,8 +208,8 @@ export const networkAcl = resource<NetworkAclArgs>()({
 export const defaultNetworkAcl = resource<DefaultNetworkAclArgs>()({
   inputs: {
     defaultNetworkAclId: must.text({ replaces: true }),
-    egress: Type.Optional(Type.Array(Entry, { set: true })),
-    ingress: Type.Optional(Type.Array(Entry, { set: true })),
+    egress: Type.Optional(Type.Array(entrySchema, { set: true })),
+    ingress: Type.Optional(Type.Array(entrySchema, { set: true })),
     subnetIds: may.set(Type.String(), { computed: true })
   },
   outputs: ['arn', 'ownerId', 'vpcId'],

@@ -4,9 +4,8 @@ import {
   type SecurityGroupRule
 } from '@aws-sdk/client-ec2'
 import type { SecurityGroupEgressRuleArgs } from '@pulumi/aws/vpc/securityGroupEgressRule.js'
-import type { Static } from 'typebox'
 import type { AwsCall } from '../engine/aws-call.ts'
-import { resource } from '../engine/resource-type.ts'
+import { resource, type InputsOf } from '../engine/resource-type.ts'
 import { may, must, type Properties } from '../engine/schema.ts'
 import { unlessGone } from '../engine/wait.ts'
 import { arn, ec2, filter, tagged, tagging, tagMap } from './client.ts'
@@ -26,8 +25,7 @@ const inputs = {
   securityGroupId: must.text({ replaces: true }),
   toPort: may.number()
 }
-const Inputs = must.object(inputs)
-type Inputs = Static<typeof Inputs>
+type Inputs = InputsOf<typeof inputs>
 
 function protocol (name: string): string {
   return PROTOCOLS[name] ?? name

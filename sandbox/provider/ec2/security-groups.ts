@@ -20,7 +20,7 @@ async function describe (call: AwsCall, id: string) {
 }
 
 const strings = Type.Optional(Type.Array(Type.String(), { set: true }))
-const Rule = must.object({
+const ruleSchema = must.object({
   cidrBlocks: strings,
   description: may.text(),
   fromPort: must.number(),
@@ -31,8 +31,8 @@ const Rule = must.object({
   self: may.flag(),
   toPort: must.number()
 })
-type Rule = Static<typeof Rule>
-const rules = Type.Optional(Type.Array(Rule, { set: true, computed: true }))
+type Rule = Static<typeof ruleSchema>
+const rules = Type.Optional(Type.Array(ruleSchema, { set: true, computed: true }))
 
 /** An inline rule taken apart into what AWS counts as rules: one peer each. */
 function atoms (rule: Rule, groupId: string): IpPermission[] {
@@ -165,8 +165,8 @@ export const securityGroup = resource<SecurityGroupArgs>()({
 /** Adopts the group that came with the VPC: its rules become exactly the program's, none unless given. Deleting lets go of it. */
 export const defaultSecurityGroup = resource<DefaultSecurityGroupArgs>()({
   inputs: {
-    egress: Type.Optional(Type.Array(Rule, { set: true })),
-    ingress: Type.Optional(Type.Array(Rule, { set: true })),
+    egress: Type.Optional(Type.Array(ruleSchema, { set: true })),
+    ingress: Type.Optional(Type.Array(ruleSchema, { set: true })),
     revokeRulesOnDelete: may.flag({ default: false }),
     vpcId: may.text({ computed: true, replaces: true })
   },

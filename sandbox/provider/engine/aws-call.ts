@@ -2,15 +2,17 @@
 import type { Tags } from './resource-type.ts'
 import type { ProviderConfig } from './provider-config.ts'
 
-/** Any AWS SDK client class. */
-export type ClientClass<C> = new (options: {
+export interface ClientOptions {
   region: string
-  credentials?: ProviderConfig['credentials']
+  credentials?: NonNullable<ProviderConfig['credentials']>
   endpoint?: string
   maxAttempts: number
   retryMode: 'standard'
   forcePathStyle?: boolean
-}) => C
+}
+
+/** Any AWS SDK client class. */
+export type ClientClass<C> = new (options: ClientOptions) => C
 
 export interface AwsCall {
   region: string

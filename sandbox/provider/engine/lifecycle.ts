@@ -16,7 +16,7 @@ export function diff (
 ): Diff {
   const found = changes(view(inputSchema(type)), olds, news)
   const also = type.replacesOn?.(olds, news) ?? []
-  const all = found.map(change => ({ ...change, replaces: change.replaces || !type.update && change.path !== 'tags' || also.includes(change.path) }))
+  const all = found.map(change => ({ ...change, replaces: change.replaces || (!type.update && change.path.split('.')[0] !== 'tags') || also.includes(change.path) }))
   // A provider that moved to another Region takes its resources with it.
   if (!type.global && state.region !== undefined && state.region !== (news.region ?? region) && !all.some(({ path }) => path === 'region')) {
     all.push({ path: 'region', replaces: true, kind: 'update' })

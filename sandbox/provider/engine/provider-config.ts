@@ -5,7 +5,7 @@ import { Value } from 'typebox/value'
 import { may, must, UNKNOWN, type Properties } from './schema.ts'
 import type { Failure, Tags } from './resource-type.ts'
 
-const AssumeRole = must.object({
+const assumeRole = must.object({
   duration: may.text({ pattern: '^([0-9]+h)?([0-9]+m)?([0-9]+s)?$' }),
   externalId: may.text(),
   policy: may.json(),
@@ -17,7 +17,7 @@ const AssumeRole = must.object({
   transitiveTagKeys: may.list(Type.String())
 })
 
-const Settings = must.object({
+const settingsSchema = must.object({
   accessKey: may.text(),
   secretKey: may.text(),
   token: may.text(),
@@ -26,7 +26,7 @@ const Settings = must.object({
   stsRegion: may.text(),
   allowedAccountIds: may.list(Type.String()),
   forbiddenAccountIds: may.list(Type.String()),
-  assumeRoles: may.list(AssumeRole),
+  assumeRoles: may.list(assumeRole),
   defaultTags: may.object({ tags: may.map() }),
   ignoreTags: may.object({ keys: may.list(Type.String()), keyPrefixes: may.list(Type.String()) }),
   endpoints: may.list(Type.Record(Type.String(), Type.String())),
@@ -38,7 +38,7 @@ const Settings = must.object({
   skipRegionValidation: may.flag(),
   skipRequestingAccountId: may.flag()
 })
-type Settings = Static<typeof Settings>
+type Settings = Static<typeof settingsSchema>
 
 export interface ProviderConfig {
   region: string
@@ -60,7 +60,7 @@ function decode (inputs: Properties): Properties {
   const decoded: Properties = {}
   for (const [key, value] of Object.entries(inputs)) {
     if (ENGINE_KEYS.has(key) || value === null || value === undefined || value === '') continue
-    const expected = Settings.properties[key as keyof Settings] as { type?: string } | undefined
+    const expected = settingsSchema.properties[key as keyof Settings] as { type?: string } | undefined
     decoded[key] = typeof value === 'string' && value !== UNKNOWN && expected && expected.type !== 'string'
       ? parsed(value)
       : value
@@ -81,10 +81,10 @@ export function checkProviderConfig (inputs: Properties): Failure[] {
   const settings = decode(inputs)
   const failures: Failure[] = []
   for (const key of Object.keys(settings)) {
-    if (!(key in Settings.properties)) {
+    if (!(key in settingsSchema.properties)) {
       failures.push({ property: key, reason: `the sandbox's aws provider does not know the setting "${key}"` })
     } else if (settings[key] !== UNKNOWN) {
-      for (const error of Value.Errors(Settings.properties[key as keyof Settings], settings[key])) {
+      for (const error of Value.Errors(settingsSchema.properties[key as keyof Settings], settings[key])) {
         failures.push({ property: key + error.instancePath.replaceAll('/', '.'), reason: error.message })
       }
     }
@@ -168,4 +168,3 @@ function seconds (duration: string): number {
   const unit = { h: 3600, m: 60, s: 1 }
   return [...duration.matchAll(/(\d+)([hms])/g)].reduce((sum, [, count, of]) => sum + Number(count) * unit[of as 'h' | 'm' | 's'], 0)
 }
-

@@ -21,7 +21,7 @@ import { Type, type Static, type TProperties } from 'typebox'
 import type { AwsCall } from '../engine/aws-call.ts'
 import type { InputsOf, ResourceType } from '../engine/resource-type.ts'
 import { may, must, type Properties } from '../engine/schema.ts'
-import { lifecycleRequest, lifecycleRules, Rules } from './lifecycle-rules.ts'
+import { lifecycleRequest, lifecycleRules, lifecycleRulesSchema } from './lifecycle-rules.ts'
 import { ofSetting, s3, setting, settingId, settled } from './client.ts'
 
 interface Setting<P extends TProperties> {
@@ -224,7 +224,7 @@ export const bucketOwnershipControls = bucketSetting<BucketOwnershipControlsArgs
 })
 
 export const bucketLifecycleConfiguration = bucketSetting<BucketLifecycleConfigurationArgs>()({
-  inputs: { expectedBucketOwner: owner, rules: Rules, transitionDefaultMinimumObjectSize: may.text({ computed: true }) },
+  inputs: { expectedBucketOwner: owner, rules: lifecycleRulesSchema, transitionDefaultMinimumObjectSize: may.text({ computed: true }) },
   put: async (call, of, { rules, transitionDefaultMinimumObjectSize }) => await s3(call).send(new PutBucketLifecycleConfigurationCommand({
     ...of,
     LifecycleConfiguration: { Rules: rules.map(lifecycleRequest) },

@@ -35,6 +35,10 @@ const HOSTED_ZONES: Record<string, string> = {
   'us-west-2': 'Z3BJ6K6RIION7M'
 }
 
+export function hostedZone (region: string): string {
+  return HOSTED_ZONES[region] ?? ''
+}
+
 /** Removes every version; what Object Lock keeps is AWS's to refuse, with its own reason. */
 async function empty (call: AwsCall, Bucket: string, bypass: boolean) {
   for (;;) {
@@ -92,7 +96,7 @@ export const bucket = resource<BucketArgs>()({
       bucketDomainName: `${id}.s3.amazonaws.com`,
       bucketRegion: region,
       bucketRegionalDomainName: `${id}.s3.${region}.amazonaws.com`,
-      hostedZoneId: HOSTED_ZONES[region] ?? '',
+      hostedZoneId: hostedZone(region),
       objectLockEnabled: lock?.ObjectLockConfiguration?.ObjectLockEnabled === 'Enabled',
       tags: await tagsOf(call, id)
     }

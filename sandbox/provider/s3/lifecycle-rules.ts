@@ -3,7 +3,7 @@ import type { ExpirationStatus, LifecycleRule, LifecycleRuleFilter, TransitionSt
 import { Type, type Static } from 'typebox'
 import { may, must } from '../engine/schema.ts'
 
-const Rule = must.object({
+const ruleSchema = must.object({
   id: must.text(),
   status: must.text({ enum: ['Enabled', 'Disabled'] }),
   abortIncompleteMultipartUpload: may.object({ daysAfterInitiation: may.number() }),
@@ -22,9 +22,9 @@ const Rule = must.object({
   prefix: may.text(),
   transitions: may.set(must.object({ date: may.text(), days: may.number(), storageClass: must.text() }))
 })
-type Rule = Static<typeof Rule>
+type Rule = Static<typeof ruleSchema>
 
-export const Rules = Type.Array(Rule, { set: true })
+export const lifecycleRulesSchema = Type.Array(ruleSchema, { set: true })
 
 function date (text: string | undefined): Date | undefined {
   return text === undefined ? undefined : new Date(text)
