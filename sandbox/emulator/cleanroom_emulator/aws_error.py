@@ -11,7 +11,12 @@ from moto.moto_api._internal import mock_random
 from werkzeug.wrappers import Response
 
 # Signing names whose botocore service has another name.
-SERVICE_MODELS = {"elasticloadbalancing": "elbv2", "email": "ses", "monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi"}
+SERVICE_MODELS = {
+    "elasticloadbalancing": "elbv2",
+    "email": "ses",
+    "monitoring": "cloudwatch",
+    "tagging": "resourcegroupstaggingapi",
+}
 
 
 class SandboxError(ServiceException):

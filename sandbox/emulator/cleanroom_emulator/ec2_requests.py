@@ -13,6 +13,12 @@ def refuse(code: str, message: str) -> EC2ClientError:
     return EC2ClientError(code, message)
 
 
+def refuse_several_interfaces(instance_id: str) -> EC2ClientError:
+    """What AWS answers to a change of the instance's only interface where it has several."""
+    message = f"There are multiple interfaces attached to instance '{instance_id}'."
+    return refuse("InvalidInstanceID", f"{message} Please specify an interface ID for the operation instead.")
+
+
 def groups_in_vpc(backend: Any, group_ids: Iterable[str], vpc_id: str, message: str | None = None) -> list[Any]:
     """The groups with these ids, all in `vpc_id`.
 
@@ -29,7 +35,9 @@ def groups_in_vpc(backend: Any, group_ids: Iterable[str], vpc_id: str, message: 
     return groups
 
 
-def interfaces_in(backend: Any, *, subnet_id: str | None = None, vpc_id: str | None = None, group_id: str | None = None) -> list[Any]:
+def interfaces_in(
+    backend: Any, *, subnet_id: str | None = None, vpc_id: str | None = None, group_id: str | None = None
+) -> list[Any]:
     """The network interfaces in a subnet, in a VPC, or with a security group."""
     return [
         interface

@@ -26,9 +26,11 @@ WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 # These services change one another's in-memory state, which moto does not guard; latency and faults stay outside the lock.
 SHARED_STATE = {"ec2", "autoscaling", "elasticloadbalancing"}
+CREATING_ACTION = re.compile(r"(?:Allocate|Copy|Create|Register|Run)([A-Z]\w+)")
+CREATED_NOUNS = {"Address": "allocation", "SecurityGroup": "group"}
 ERROR_CODE = re.compile(r"<Code>([^<]+)</Code>")
-PLACEHOLDER_REQUEST_ID = b"<requestId>request-id<"
 JSON_ERROR_CODE = re.compile(r'"__type"\s*:\s*"(?:[^"#]*#)?([^"]+)"')
+PLACEHOLDER_REQUEST_ID = b"<requestId>request-id<"
 
 
 class Gateway:
@@ -90,9 +92,19 @@ class Gateway:
             entry["error"] = _error_code(response)
         if request_id := response.headers.get("x-amzn-RequestId"):
             entry["requestId"] = request_id
-        if call.resource:
-            entry["resource"] = call.resource
+        if resource := _created_resource(call, response) or call.resource:
+            entry["resource"] = resource
         self._log.append(entry)
+
+
+def _created_resource(call: AwsCall, response: Response) -> str | None:
+    """The id of what an EC2 call made: `CreateSubnet` answers a `subnetId`, and so on."""
+    made = CREATING_ACTION.fullmatch(call.action)
+    if call.service != "ec2" or not made or response.status_code >= 300:
+        return None
+    noun = CREATED_NOUNS.get(made[1], made[1][0].lower() + made[1][1:])
+    found = re.search(rf"<{noun.removesuffix('s')}Id>([^<]+)<", response.get_data(as_text=True))
+    return found[1] if found else None
 
 
 def _set_request_id(response: Response) -> None:

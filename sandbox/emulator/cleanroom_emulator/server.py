@@ -8,7 +8,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from . import corrections
@@ -17,7 +21,6 @@ from .control import ControlApi
 from .faults import FaultScript
 from .gateway import Gateway
 from .settings import Settings, configure
-
 
 # AWS's models leave out many of AWS's own error codes; moto warns of each.
 warnings.filterwarnings("ignore", message="Exception.* does not match an error shape")
@@ -37,12 +40,18 @@ def build_server(host: str, port: int, settings: Settings, log: CallLog, faults:
     configure(settings)
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     corrections.apply_all()
-    gateway = Gateway(DomainDispatcherApplication(create_backend_app), ControlApi(log, faults), log, faults)
+    gateway = Gateway(DomainDispatcherApplication(_create_app), ControlApi(log, faults), log, faults)
     server = make_server(host, port, gateway, threaded=True, request_handler=QuietRequestHandler)
     settings.endpoint = f"http://{host}:{server.port}"
     # moto itself calls back to this port for some services.
     os.environ["MOTO_PORT"] = str(server.port)
     return server
+
+
+def _create_app(service: Any) -> Any:
+    if service is None:  # moto's way of saying that it has no such service
+        raise NotImplementedError("the whole service")
+    return create_backend_app(service)
 
 
 def write_ready_file(path: Path, endpoint: str) -> None:

@@ -35,7 +35,13 @@ class Cloud:
         return self.ec2.create_security_group(VpcId=vpc_id, GroupName=f"group-{Cloud._count}", Description="test")["GroupId"]
 
     def instance(self, **options: Any) -> str:
-        request = {"ImageId": options.pop("ImageId", None) or self.image(), "MinCount": 1, "MaxCount": 1, "InstanceType": "t3.micro", **options}
+        request = {
+            "ImageId": options.pop("ImageId", None) or self.image(),
+            "MinCount": 1,
+            "MaxCount": 1,
+            "InstanceType": "t3.micro",
+            **options,
+        }
         return self.ec2.run_instances(**request)["Instances"][0]["InstanceId"]
 
     def described(self, instance_id: str) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def run_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
     for process in processes:
         process.terminate()
     for process in processes:
-        process.wait(10)
+        process.wait(60)
 
 
 @pytest.fixture(scope="session")

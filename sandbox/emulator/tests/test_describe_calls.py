@@ -16,8 +16,16 @@ def fleet(cloud, ec2):
         TagSpecifications=[{"ResourceType": kind, "Tags": tag} for kind in ("instance", "network-interface", "volume")],
     )["Instances"]  # fmt: skip
     for index, instance in enumerate(launched):
-        ec2.create_security_group(VpcId=vpc, GroupName=f"paging-{index}", Description="x", TagSpecifications=[{"ResourceType": "security-group", "Tags": tag}])
-        ec2.create_snapshots(InstanceSpecification={"InstanceId": instance["InstanceId"]}, TagSpecifications=[{"ResourceType": "snapshot", "Tags": tag}])
+        ec2.create_security_group(
+            VpcId=vpc,
+            GroupName=f"paging-{index}",
+            Description="x",
+            TagSpecifications=[{"ResourceType": "security-group", "Tags": tag}],
+        )
+        ec2.create_snapshots(
+            InstanceSpecification={"InstanceId": instance["InstanceId"]},
+            TagSpecifications=[{"ResourceType": "snapshot", "Tags": tag}],
+        )
     return vpc, subnet, [instance["InstanceId"] for instance in launched]
 
 
@@ -67,7 +75,9 @@ def test_instances_are_found_by_what_they_are_and_what_they_hang_on(ec2, fleet):
 
 def test_networks_are_found_by_what_they_belong_to(cloud, ec2, emulator, fleet):
     vpc, subnet, ids = fleet
-    emulator.client("s3").create_bucket(Bucket="flow-log-bucket", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    emulator.client("s3").create_bucket(
+        Bucket="flow-log-bucket", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+    )
     tag = [{"Key": "cleanroom:incident", "Value": "paging"}]
     [flow_log] = ec2.create_flow_logs(
         ResourceIds=[vpc], ResourceType="VPC", TrafficType="ALL", LogDestinationType="s3", LogDestination="arn:aws:s3:::flow-log-bucket",
@@ -78,11 +88,17 @@ def test_networks_are_found_by_what_they_belong_to(cloud, ec2, emulator, fleet):
     )["VpcEndpoint"]["VpcEndpointId"]
     by = lambda name, value: {"Filters": [{"Name": name, "Values": [value]}]}  # noqa: E731
     by_lower = lambda name, value: {"Filter": [{"Name": name, "Values": [value]}]}  # noqa: E731
-    for request in (by_lower("resource-id", vpc), by_lower("tag:cleanroom:incident", "paging"), by_lower("tag-key", "cleanroom:*")):
+    for request in (
+        by_lower("resource-id", vpc),
+        by_lower("tag:cleanroom:incident", "paging"),
+        by_lower("tag-key", "cleanroom:*"),
+    ):
         assert [item["FlowLogId"] for item in ec2.describe_flow_logs(**request)["FlowLogs"]] == [flow_log]
     for request in (by("vpc-id", vpc), by("tag:cleanroom:incident", "paging"), by("vpc-endpoint-id", endpoint)):
         assert [item["VpcEndpointId"] for item in ec2.describe_vpc_endpoints(**request)["VpcEndpoints"]] == [endpoint]
-    group = cloud.groups_of(ec2.describe_network_interfaces(**by("attachment.instance-id", ids[0]))["NetworkInterfaces"][0]["NetworkInterfaceId"])
+    group = cloud.groups_of(
+        ec2.describe_network_interfaces(**by("attachment.instance-id", ids[0]))["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    )
     for request in (by("vpc-id", vpc), by("group-id", group[0]), by("tag:cleanroom:incident", "paging")):
         assert len(ec2.describe_network_interfaces(**request)["NetworkInterfaces"]) == 7
 
@@ -96,8 +112,12 @@ DRY = {"DryRun": True}
         lambda ec2, vpc, subnet, instance: ec2.create_vpc(CidrBlock="10.99.0.0/16", **DRY),
         lambda ec2, vpc, subnet, instance: ec2.create_subnet(VpcId=vpc, CidrBlock="10.7.99.0/24", **DRY),
         lambda ec2, vpc, subnet, instance: ec2.delete_subnet(SubnetId=subnet, **DRY),
-        lambda ec2, vpc, subnet, instance: ec2.create_vpc_endpoint(VpcId=vpc, ServiceName="com.amazonaws.eu-central-1.dynamodb", **DRY),
-        lambda ec2, vpc, subnet, instance: ec2.modify_instance_metadata_options(InstanceId=instance, HttpTokens="required", **DRY),
+        lambda ec2, vpc, subnet, instance: ec2.create_vpc_endpoint(
+            VpcId=vpc, ServiceName="com.amazonaws.eu-central-1.dynamodb", **DRY
+        ),
+        lambda ec2, vpc, subnet, instance: ec2.modify_instance_metadata_options(
+            InstanceId=instance, HttpTokens="required", **DRY
+        ),
         lambda ec2, vpc, subnet, instance: ec2.terminate_instances(InstanceIds=[instance], **DRY),
         lambda ec2, vpc, subnet, instance: ec2.get_console_output(InstanceId=instance, **DRY),
         lambda ec2, vpc, subnet, instance: ec2.describe_volumes(**DRY),
@@ -115,3 +135,22 @@ def test_a_dry_run_says_so_and_changes_nothing(ec2, fleet, refused, call):
     with refused("DryRunOperation"):
         call(ec2, vpc, subnet, ids[0])
     assert world() == before
+
+
+@pytest.mark.parametrize(
+    ("malformed", "unknown", "call"),
+    [
+        (
+            "InvalidInstanceID.Malformed",
+            "InvalidInstanceID.NotFound",
+            lambda ec2, id: ec2.describe_instances(InstanceIds=[f"i-{id}"]),
+        ),
+        ("InvalidVolumeID.Malformed", "InvalidVolume.NotFound", lambda ec2, id: ec2.describe_volumes(VolumeIds=[f"vol-{id}"])),
+        ("InvalidSnapshotID.Malformed", "InvalidSnapshot.NotFound", lambda ec2, id: ec2.delete_snapshot(SnapshotId=f"snap-{id}")),
+    ],
+)
+def test_an_id_that_cannot_be_one_is_malformed_and_one_that_could_is_unknown(ec2, refused, malformed, unknown, call):
+    with refused(malformed):
+        call(ec2, "of-the-web-server")
+    with refused(unknown):
+        call(ec2, "00000000000000000")

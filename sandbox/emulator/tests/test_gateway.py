@@ -29,6 +29,9 @@ def failing(call):
 
 def test_the_log_says_who_called_what_where_when_and_how_it_ended(emulator, cloud):
     volume_id = cloud.volume()
+    emulator.client("iam").create_role(RoleName="contain", AssumeRolePolicyDocument='{"Version": "2012-10-17", "Statement": []}')
+    trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}
+    emulator.client("iam").create_role(RoleName="contain", AssumeRolePolicyDocument=json.dumps(trust))
     role = emulator.as_role("arn:aws:iam::123456789012:role/contain", "incident-1")
     ec2 = emulator.client("ec2", credentials=role)
     [entry] = calls_after(emulator, lambda: ec2.describe_volumes(VolumeIds=[volume_id]))
@@ -39,6 +42,22 @@ def test_the_log_says_who_called_what_where_when_and_how_it_ended(emulator, clou
     assert 0 <= entry["end"] - entry["start"] and abs(entry["end"] - time.time() * 1000) < 60_000
     assert "error" not in entry
     assert entry in [json.loads(line) for line in emulator.log.read_text().splitlines()]
+
+
+def test_the_log_names_what_was_made(emulator, cloud, ec2):
+    made = []
+    [entry] = calls_after(
+        emulator,
+        lambda: made.append(
+            ec2.create_security_group(GroupName="logged", Description="x", VpcId=ec2.describe_vpcs()["Vpcs"][0]["VpcId"])[
+                "GroupId"
+            ]
+        ),
+    )[1:]
+    assert (entry["action"], entry["resource"]) == ("CreateSecurityGroup", made[0])
+    image = cloud.image()
+    [entry] = calls_after(emulator, lambda: made.append(cloud.instance(ImageId=image)))
+    assert (entry["action"], entry["resource"]) == ("RunInstances", made[1])
 
 
 def test_the_log_names_actions_errors_and_resources_of_every_protocol(emulator):
@@ -93,7 +112,13 @@ def test_the_first_matching_rule_applies_after_and_as_often_as_it_says(emulator,
         "PUT",
         "faults",
         [
-            {"service": "ec2", "action": "DescribeVpcs", "after": 1, "times": 2, "error": {"code": "RequestLimitExceeded", "status": 503}},
+            {
+                "service": "ec2",
+                "action": "DescribeVpcs",
+                "after": 1,
+                "times": 2,
+                "error": {"code": "RequestLimitExceeded", "status": 503},
+            },
             {"service": "ec2", "action": "DescribeSubnets", "error": {"code": "InternalError", "status": 500}},
         ],
     )
@@ -141,6 +166,7 @@ def test_rules_that_are_not_understood_are_refused_and_change_nothing(emulator, 
         ("ec2", lambda client: client.describe_security_groups(Filters=[{"Name": "bogus", "Values": ["x"]}])),
         ("ssm", lambda client: client.start_automation_execution(DocumentName="x")),
         ("lambda", lambda client: client.get_account_settings()),
+        ("imagebuilder", lambda client: client.list_images()),
         ("iam", lambda client: client.generate_organizations_access_report(EntityPath="o-1234567890/r-1234")),
     ],
 )

@@ -26,7 +26,8 @@ def test_every_parameter_of_a_launch_counts(cloud, ec2, profile):
         DisableApiTermination=True,
         IamInstanceProfile={"Name": profile},
         TagSpecifications=[
-            {"ResourceType": kind, "Tags": [{"Key": "incident", "Value": kind}]} for kind in ("instance", "network-interface", "volume")
+            {"ResourceType": kind, "Tags": [{"Key": "incident", "Value": kind}]}
+            for kind in ("instance", "network-interface", "volume")
         ],
     )
     assert [instance["State"]["Name"] for instance in reservation["Instances"]] == ["pending", "pending"]
@@ -41,7 +42,9 @@ def test_every_parameter_of_a_launch_counts(cloud, ec2, profile):
             ("network-interface", instance["NetworkInterfaces"][0]["NetworkInterfaceId"]),
             ("volume", instance["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]),
         ):
-            [tag] = ec2.describe_tags(Filters=[{"Name": "resource-id", "Values": [resource]}, {"Name": "key", "Values": ["incident"]}])["Tags"]
+            [tag] = ec2.describe_tags(
+                Filters=[{"Name": "resource-id", "Values": [resource]}, {"Name": "key", "Values": ["incident"]}]
+            )["Tags"]
             assert tag["Value"] == kind
 
 
@@ -57,7 +60,9 @@ def test_the_images_root_volume_is_there_whatever_else_is_mapped(cloud):
     mapped = [{"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 2}}, {"DeviceName": "/dev/sdb", "VirtualName": "ephemeral0"}]
     disks = cloud.described(cloud.instance(BlockDeviceMappings=mapped))["BlockDeviceMappings"]
     assert {disk["DeviceName"]: disk["Ebs"]["DeleteOnTermination"] for disk in disks} == {"/dev/xvda": True, "/dev/sdf": False}
-    resized = cloud.instance(BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 20, "DeleteOnTermination": False}}])
+    resized = cloud.instance(
+        BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 20, "DeleteOnTermination": False}}]
+    )
     [root] = cloud.described(resized)["BlockDeviceMappings"]
     assert root["Ebs"]["DeleteOnTermination"] is False
     assert cloud.ec2.describe_volumes(VolumeIds=[root["Ebs"]["VolumeId"]])["Volumes"][0]["Size"] == 20
@@ -140,7 +145,9 @@ def test_an_attribute_is_changed_alone_and_only_where_the_state_allows(cloud, ec
     with refused("IncorrectInstanceState"):
         ec2.modify_instance_attribute(InstanceId=instance_id, InstanceType={"Value": "t3.small"})
     with refused("InvalidParameterCombination"):
-        ec2.modify_instance_attribute(InstanceId=instance_id, DisableApiStop={"Value": True}, DisableApiTermination={"Value": True})
+        ec2.modify_instance_attribute(
+            InstanceId=instance_id, DisableApiStop={"Value": True}, DisableApiTermination={"Value": True}
+        )
     with refused("InvalidInstanceAttributeValue"):
         mapping = [{"DeviceName": "/dev/sdz", "Ebs": {"DeleteOnTermination": False}}]
         ec2.modify_instance_attribute(InstanceId=instance_id, BlockDeviceMappings=mapping)
@@ -159,7 +166,9 @@ def test_a_replaced_profile_shows_in_the_instance(cloud, ec2, emulator, profile)
     [association] = ec2.describe_iam_instance_profile_associations(Filters=[{"Name": "instance-id", "Values": [instance_id]}])[
         "IamInstanceProfileAssociations"
     ]
-    ec2.replace_iam_instance_profile_association(AssociationId=association["AssociationId"], IamInstanceProfile={"Name": "quarantine"})
+    ec2.replace_iam_instance_profile_association(
+        AssociationId=association["AssociationId"], IamInstanceProfile={"Name": "quarantine"}
+    )
     assert cloud.described(instance_id)["IamInstanceProfile"]["Arn"].endswith("/quarantine")
 
 

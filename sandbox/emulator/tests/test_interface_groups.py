@@ -20,7 +20,9 @@ def test_new_groups_replace_the_interfaces_old_ones_and_no_others(cloud, ec2, ne
     instance_id = cloud.instance(SubnetId=net["subnet"], SecurityGroupIds=[net["a"]])
     second = cloud.interface(net["subnet"], Groups=[net["a"]])
     ec2.attach_network_interface(NetworkInterfaceId=second, InstanceId=instance_id, DeviceIndex=1)
-    first = next(i["NetworkInterfaceId"] for i in cloud.described(instance_id)["NetworkInterfaces"] if i["Attachment"]["DeviceIndex"] == 0)
+    first = next(
+        i["NetworkInterfaceId"] for i in cloud.described(instance_id)["NetworkInterfaces"] if i["Attachment"]["DeviceIndex"] == 0
+    )
     ec2.modify_network_interface_attribute(NetworkInterfaceId=second, Groups=[net["b"]])
     assert cloud.groups_of(second) == [net["b"]]
     assert cloud.groups_of(first) == [net["a"]]

@@ -30,7 +30,9 @@ class Web:
         self.elbv2.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=80, DefaultActions=forward)
         listener = [{"Protocol": "HTTP", "LoadBalancerPort": 80, "InstancePort": 80}]
         self.elb.create_load_balancer(LoadBalancerName=self.name, Listeners=listener, Subnets=subnets)
-        self.ec2.create_launch_template(LaunchTemplateName=self.name, LaunchTemplateData={"ImageId": cloud.image(), "InstanceType": "t3.micro"})
+        self.ec2.create_launch_template(
+            LaunchTemplateName=self.name, LaunchTemplateData={"ImageId": cloud.image(), "InstanceType": "t3.micro"}
+        )
         self.scaling.create_auto_scaling_group(
             AutoScalingGroupName=self.name, MinSize=smallest, MaxSize=4, DesiredCapacity=desired,
             LaunchTemplate={"LaunchTemplateName": self.name}, VPCZoneIdentifier=subnets[0],
@@ -72,7 +74,9 @@ def test_a_detached_instance_leaves_every_balancer_of_its_group_and_keeps_runnin
     assert web.classic() == {other}
     assert web.targets() == {victim: "draining", other: "healthy"}
     web.until_drained(victim)
-    [unused] = web.elbv2.describe_target_health(TargetGroupArn=web.target_group, Targets=[{"Id": victim}])["TargetHealthDescriptions"]
+    [unused] = web.elbv2.describe_target_health(TargetGroupArn=web.target_group, Targets=[{"Id": victim}])[
+        "TargetHealthDescriptions"
+    ]
     assert (unused["TargetHealth"]["State"], unused["TargetHealth"]["Reason"]) == ("unused", "Target.NotRegistered")
     assert cloud.described(victim)["State"]["Name"] == "running"
     assert web.scaling.describe_auto_scaling_instances(InstanceIds=[victim])["AutoScalingInstances"] == []
@@ -85,7 +89,10 @@ def test_without_decrement_the_group_replaces_what_was_detached(cloud, clients):
     assert len(web.members()) == 2 and victim not in web.members() and other in web.members()
     assert set(web.members()) <= set(web.targets())
     activities = web.scaling.describe_scaling_activities(AutoScalingGroupName=web.name)["Activities"]
-    assert [activity["Description"].split(":")[0] for activity in activities[:2]] == ["Detaching EC2 instance", "Launching a new EC2 instance"]
+    assert [activity["Description"].split(":")[0] for activity in activities[:2]] == [
+        "Detaching EC2 instance",
+        "Launching a new EC2 instance",
+    ]
     assert {activity["StatusCode"] for activity in activities} == {"Successful"}
 
 
@@ -110,7 +117,9 @@ def test_strangers_and_unknown_groups_are_refused(cloud, clients, refused):
     with refused("ValidationError"):
         web.detach(cloud.instance(), decrement=True)
     with refused("ValidationError"):
-        web.scaling.detach_instances(AutoScalingGroupName="absent", InstanceIds=web.members(), ShouldDecrementDesiredCapacity=True)
+        web.scaling.detach_instances(
+            AutoScalingGroupName="absent", InstanceIds=web.members(), ShouldDecrementDesiredCapacity=True
+        )
     assert len(web.members()) == 2
 
 
@@ -153,7 +162,9 @@ def test_unknown_targets_are_refused_and_deregistering_twice_is_not_an_error(clo
 def test_targets_of_a_group_no_balancer_uses_are_unused(cloud, clients):
     subnet = cloud.subnet(vpc := cloud.vpc())
     instance_id = cloud.instance(SubnetId=subnet)
-    arn = clients["elbv2"].create_target_group(Name=next(_names), Protocol="HTTP", Port=80, VpcId=vpc)["TargetGroups"][0]["TargetGroupArn"]
+    arn = clients["elbv2"].create_target_group(Name=next(_names), Protocol="HTTP", Port=80, VpcId=vpc)["TargetGroups"][0][
+        "TargetGroupArn"
+    ]
     clients["elbv2"].register_targets(TargetGroupArn=arn, Targets=[{"Id": instance_id}])
     [target] = clients["elbv2"].describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
     assert (target["TargetHealth"]["State"], target["TargetHealth"]["Reason"]) == ("unused", "Target.NotInUse")
@@ -165,7 +176,13 @@ def test_an_instance_of_the_launch_templates_profile_has_it(cloud, clients, emul
     data = {"ImageId": cloud.image(), "InstanceType": "t3.micro", "IamInstanceProfile": {"Name": "web-role"}}
     cloud.ec2.create_launch_template(LaunchTemplateName=template, LaunchTemplateData=data)
     clients["autoscaling"].create_auto_scaling_group(
-        AutoScalingGroupName=template, MinSize=1, MaxSize=1, LaunchTemplate={"LaunchTemplateName": template}, AvailabilityZones=["eu-central-1a"]
+        AutoScalingGroupName=template,
+        MinSize=1,
+        MaxSize=1,
+        LaunchTemplate={"LaunchTemplateName": template},
+        AvailabilityZones=["eu-central-1a"],
     )
-    [member] = clients["autoscaling"].describe_auto_scaling_groups(AutoScalingGroupNames=[template])["AutoScalingGroups"][0]["Instances"]
+    [member] = clients["autoscaling"].describe_auto_scaling_groups(AutoScalingGroupNames=[template])["AutoScalingGroups"][0][
+        "Instances"
+    ]
     assert cloud.described(member["InstanceId"])["IamInstanceProfile"]["Arn"].endswith("/web-role")

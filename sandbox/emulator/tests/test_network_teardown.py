@@ -176,7 +176,10 @@ def test_endpoints_to_services_and_in_subnets_that_do_not_exist_are_refused(clou
     ):
         with refused(code):
             ec2.create_vpc_endpoint(VpcId=vpc, VpcEndpointType="Interface", ServiceName=service, SubnetIds=[subnet])
-    assert ec2.delete_vpc_endpoints(VpcEndpointIds=["vpce-00000000000000000"])["Unsuccessful"][0]["Error"]["Code"] == "InvalidVpcEndpoint.NotFound"
+    assert (
+        ec2.delete_vpc_endpoints(VpcEndpointIds=["vpce-00000000000000000"])["Unsuccessful"][0]["Error"]["Code"]
+        == "InvalidVpcEndpoint.NotFound"
+    )
 
 
 def gone(ec2, endpoint):

@@ -52,7 +52,10 @@ def test_only_the_volumes_excluded_are_left_out(ec2, server, refused):
     instance_id, root, data = server
 
     def taken(**exclusion):
-        return [s["VolumeId"] for s in ec2.create_snapshots(InstanceSpecification={"InstanceId": instance_id, **exclusion})["Snapshots"]]
+        return [
+            s["VolumeId"]
+            for s in ec2.create_snapshots(InstanceSpecification={"InstanceId": instance_id, **exclusion})["Snapshots"]
+        ]
 
     assert taken(ExcludeDataVolumeIds=[data]) == [root]
     assert taken(ExcludeBootVolume=True) == [data]
@@ -103,12 +106,16 @@ def test_an_encrypted_copy_without_a_key_uses_the_default_key(cloud, ec2, refuse
     with refused("InvalidParameterDependency"):
         ec2.copy_snapshot(SourceRegion=REGION, SourceSnapshotId=snapshot, KmsKeyId=copied["KmsKeyId"])
     wrong_region = f"arn:aws:kms:eu-west-1:123456789012:key/{copied['KmsKeyId'].rsplit('/')[-1]}"
-    failed = ec2.copy_snapshot(SourceRegion=REGION, SourceSnapshotId=snapshot, Encrypted=True, KmsKeyId=wrong_region)["SnapshotId"]
+    failed = ec2.copy_snapshot(SourceRegion=REGION, SourceSnapshotId=snapshot, Encrypted=True, KmsKeyId=wrong_region)[
+        "SnapshotId"
+    ]
     assert described(ec2, failed)["State"] == "error"
 
 
 @pytest.mark.parametrize("new_form", [True, False])
-def test_a_shared_snapshot_is_seen_copied_and_restored_by_the_other_account_and_no_longer(cloud, ec2, forensic, refused, new_form):
+def test_a_shared_snapshot_is_seen_copied_and_restored_by_the_other_account_and_no_longer(
+    cloud, ec2, forensic, refused, new_form
+):
     snapshot = ec2.create_snapshot(VolumeId=cloud.volume())["SnapshotId"]
 
     def permit(operation):
@@ -121,7 +128,9 @@ def test_a_shared_snapshot_is_seen_copied_and_restored_by_the_other_account_and_
     with refused("InvalidSnapshot.NotFound"):
         described(forensic, snapshot)
     permit("add")
-    permissions = ec2.describe_snapshot_attribute(SnapshotId=snapshot, Attribute="createVolumePermission")["CreateVolumePermissions"]
+    permissions = ec2.describe_snapshot_attribute(SnapshotId=snapshot, Attribute="createVolumePermission")[
+        "CreateVolumePermissions"
+    ]
     assert permissions == [{"UserId": OTHER_ACCOUNT}]
     assert described(forensic, snapshot)["OwnerId"] == "123456789012"
     copied = forensic.copy_snapshot(SourceRegion=REGION, SourceSnapshotId=snapshot)["SnapshotId"]
@@ -131,7 +140,9 @@ def test_a_shared_snapshot_is_seen_copied_and_restored_by_the_other_account_and_
     permit("remove")
     with refused("InvalidSnapshot.NotFound"):
         described(forensic, snapshot)
-    assert [s["SnapshotId"] for s in forensic.describe_snapshots(OwnerIds=["self"])["Snapshots"] if s["SnapshotId"] == copied] == [copied]
+    assert [
+        s["SnapshotId"] for s in forensic.describe_snapshots(OwnerIds=["self"])["Snapshots"] if s["SnapshotId"] == copied
+    ] == [copied]
     forensic.delete_snapshot(SnapshotId=copied)
 
 
@@ -162,7 +173,10 @@ def test_a_governance_lock_holds_until_it_is_taken_off(cloud, ec2, refused):
 
 def test_a_compliance_lock_can_be_undone_in_its_cooling_off_period_only_and_then_only_extended(cloud, ec2, refused):
     cooling = ec2.create_snapshot(VolumeId=cloud.volume())["SnapshotId"]
-    assert ec2.lock_snapshot(SnapshotId=cooling, LockMode="compliance", CoolOffPeriod=1, LockDuration=1)["LockState"] == "compliance-cooloff"
+    assert (
+        ec2.lock_snapshot(SnapshotId=cooling, LockMode="compliance", CoolOffPeriod=1, LockDuration=1)["LockState"]
+        == "compliance-cooloff"
+    )
     ec2.lock_snapshot(SnapshotId=cooling, LockMode="governance", LockDuration=1)
     ec2.unlock_snapshot(SnapshotId=cooling)
     final = ec2.create_snapshot(VolumeId=cloud.volume())["SnapshotId"]

@@ -43,7 +43,10 @@ def test_encryption_follows_the_request_the_snapshot_and_the_default_key(cloud, 
 
 
 def test_a_volume_attaches_once_to_a_free_device_in_its_zone(cloud, ec2, refused):
-    instance_id, other = cloud.instance(Placement={"AvailabilityZone": f"{REGION}a"}), cloud.instance(Placement={"AvailabilityZone": f"{REGION}a"})
+    instance_id, other = (
+        cloud.instance(Placement={"AvailabilityZone": f"{REGION}a"}),
+        cloud.instance(Placement={"AvailabilityZone": f"{REGION}a"}),
+    )
     volume_id, second, far = cloud.volume(), cloud.volume(), cloud.volume(AvailabilityZone=f"{REGION}b")
     assert ec2.attach_volume(VolumeId=volume_id, InstanceId=instance_id, Device="/dev/sdf")["State"] == "attaching"
     assert state(ec2, volume_id) == "in-use"
@@ -82,7 +85,9 @@ def test_the_mark_to_delete_on_termination_is_shown_by_the_volume_and_can_be_tak
     [root] = [disk["Ebs"]["VolumeId"] for disk in cloud.described(instance_id)["BlockDeviceMappings"]]
     marked = lambda: ec2.describe_volumes(VolumeIds=[root])["Volumes"][0]["Attachments"][0]["DeleteOnTermination"]  # noqa: E731
     assert marked() is True
-    ec2.modify_instance_attribute(InstanceId=instance_id, BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"DeleteOnTermination": False}}])
+    ec2.modify_instance_attribute(
+        InstanceId=instance_id, BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"DeleteOnTermination": False}}]
+    )
     assert marked() is False
     ec2.terminate_instances(InstanceIds=[instance_id])
     assert state(ec2, root) == "available"

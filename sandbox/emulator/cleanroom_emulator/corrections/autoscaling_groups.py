@@ -12,7 +12,12 @@ from __future__ import annotations
 from typing import Any
 
 from moto.autoscaling.exceptions import ValidationError
-from moto.autoscaling.models import Activity, AutoScalingBackend, FakeAutoScalingGroup, InstanceState
+from moto.autoscaling.models import (
+    Activity,
+    AutoScalingBackend,
+    FakeAutoScalingGroup,
+    InstanceState,
+)
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
@@ -73,7 +78,9 @@ def launch(original: Any, self: FakeAutoScalingGroup, count_needed: int, propaga
                 f"At {utcnow():%Y-%m-%dT%H:%M:%SZ} an instance was started in response to a difference between desired and "
                 f"actual capacity, increasing the capacity from {len(before)} to {len(self.instance_states)}."
             )
-            self.autoscaling_backend.activities.append(Activity(f"Launching a new EC2 instance: {state.instance.id}", cause, self))
+            self.autoscaling_backend.activities.append(
+                Activity(f"Launching a new EC2 instance: {state.instance.id}", cause, self)
+            )
 
 
 def _associate_profile(group: FakeAutoScalingGroup, instance: Any) -> None:
@@ -106,7 +113,9 @@ def notify_terminate_instances(original: Any, self: AutoScalingBackend, instance
 
 
 @amendments.method(AutoScalingBackend, "detach_instances")
-def detach_instances(original: Any, self: AutoScalingBackend, group_name: str, instance_ids: list[str], should_decrement: bool) -> list[Activity]:
+def detach_instances(
+    original: Any, self: AutoScalingBackend, group_name: str, instance_ids: list[str], should_decrement: bool
+) -> list[Activity]:
     group = self.autoscaling_groups[group_name]
     _require_members(group, instance_ids)
     if should_decrement:
@@ -117,7 +126,9 @@ def detach_instances(original: Any, self: AutoScalingBackend, group_name: str, i
 
 
 @amendments.method(AutoScalingBackend, "enter_standby_instances")
-def enter_standby(original: Any, self: AutoScalingBackend, group_name: str, instance_ids: list[str], should_decrement: bool) -> list[Activity]:
+def enter_standby(
+    original: Any, self: AutoScalingBackend, group_name: str, instance_ids: list[str], should_decrement: bool
+) -> list[Activity]:
     group = self.autoscaling_groups[group_name]
     _require_members(group, instance_ids)
     if should_decrement:
@@ -157,8 +168,11 @@ def attach_instances(original: Any, self: AutoScalingBackend, group_name: str, i
             raise ValidationError(f"Instance {instance_id} is already part of an Auto Scaling group")
         instance.autoscaling_group = group
     if len(group.instance_states) + len(instance_ids) > (group.max_size or 0):
-        message = f"AutoScalingGroup {group.name} has min-size={group.min_size}, max-size={group.max_size}, and desired-size={group.desired_capacity}."
-        raise ValidationError(f"{message} To attach {len(instance_ids)} more, please update the AutoScalingGroup sizes appropriately.")
+        sizes = f"min-size={group.min_size}, max-size={group.max_size}, and desired-size={group.desired_capacity}"
+        message = f"AutoScalingGroup {group.name} has {sizes}."
+        raise ValidationError(
+            f"{message} To attach {len(instance_ids)} more, please update the AutoScalingGroup sizes appropriately."
+        )
     original(self, group_name, instance_ids)
 
 

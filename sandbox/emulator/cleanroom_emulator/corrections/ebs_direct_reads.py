@@ -11,7 +11,6 @@ import base64
 import hashlib
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +78,11 @@ def written_blocks(image: Path) -> list[int]:
     """The indexes of the blocks that hold anything but zeros, ascending."""
     with image.open("rb") as file:
         candidates = sorted(
-            {index for start, end in data_extents(file.fileno()) for index in range(start // BLOCK_BYTES, (end - 1) // BLOCK_BYTES + 1)}
+            {
+                index
+                for start, end in data_extents(file.fileno())
+                for index in range(start // BLOCK_BYTES, (end - 1) // BLOCK_BYTES + 1)
+            }
         )
         return [index for index in candidates if os.pread(file.fileno(), BLOCK_BYTES, index * BLOCK_BYTES).strip(b"\0")]
 

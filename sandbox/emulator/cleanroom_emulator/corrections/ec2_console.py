@@ -53,7 +53,7 @@ def boot_log(instance: Instance) -> str:
         *disks,
         "[    1.902115] EXT4-fs (nvme0n1p1): mounted filesystem with ordered data mode. Quota mode: none.",
         f"[    3.310442] systemd[1]: Hostname set to <{host}>.",
-        f"[    6.048871] cloud-init[1502]: Cloud-init v. 22.2.2 running 'init' at {instance.launch_time:%a, %d %b %Y %H:%M:%S} +0000. Up 6.02 seconds.",
+        f"[    6.048871] cloud-init[1502]: Cloud-init v. 22.2.2 running 'init' at {instance.launch_time:%a, %d %b %Y %H:%M:%S} +0000.",
         "[  OK  ] Started amazon-ssm-agent.service - amazon-ssm-agent.",
         f"{host} login: ",
     ]

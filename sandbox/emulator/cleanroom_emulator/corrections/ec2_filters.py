@@ -18,7 +18,13 @@ from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.flow_logs import FlowLogs
 from moto.ec2.models.security_groups import SecurityGroup, SecurityGroupRule
 from moto.ec2.models.vpcs import VPCEndPoint
-from moto.ec2.utils import filter_dict_attribute_mapping, format_timestamp, get_object_value, is_tag_filter, tag_filter_matches
+from moto.ec2.utils import (
+    filter_dict_attribute_mapping,
+    format_timestamp,
+    get_object_value,
+    is_tag_filter,
+    tag_filter_matches,
+)
 
 from ..amendments import Amendments
 
@@ -58,8 +64,12 @@ INSTANCE_FILTERS: dict[str, Reader] = {
     "network-interface.addresses.private-ip-address": _interfaces(lambda interface: interface.private_ip_address),
     "network-interface.attachment.attachment-id": _interfaces(lambda interface: interface.attachment_id),
     "network-interface.availability-zone": _interfaces(lambda interface: interface.availability_zone),
-    "network-interface.group-id": lambda instance: [g.id for interface in instance.network_interfaces for g in interface.group_set],
-    "network-interface.group-name": lambda instance: [g.name for interface in instance.network_interfaces for g in interface.group_set],
+    "network-interface.group-id": lambda instance: [
+        g.id for interface in instance.network_interfaces for g in interface.group_set
+    ],
+    "network-interface.group-name": lambda instance: [
+        g.name for interface in instance.network_interfaces for g in interface.group_set
+    ],
     "network-interface.network-interface-id": _interfaces(lambda interface: interface.id),
     "network-interface.status": _interfaces(lambda interface: interface.status),
     "network-interface.subnet-id": _interfaces(lambda interface: interface.subnet_id),

@@ -14,7 +14,7 @@ from moto.ec2.responses.instances import InstanceResponse
 from moto.ec2.utils import parse_user_data
 
 from ..amendments import Amendments
-from ..ec2_requests import refuse
+from ..ec2_requests import refuse, refuse_several_interfaces
 
 amendments = Amendments()
 apply = amendments.apply
@@ -62,8 +62,7 @@ def _set_attribute(instance: Instance, name: str, value: Any) -> None:
     if name == "InstanceInitiatedShutdownBehavior" and value not in ("stop", "terminate"):
         raise refuse("InvalidParameterValue", f"Value ({value}) for parameter instanceInitiatedShutdownBehavior is invalid.")
     if name == "SourceDestCheck" and len(instance.nics) > 1:
-        message = f"There are multiple interfaces attached to instance '{instance.id}'. Please specify an interface ID for the operation instead."
-        raise refuse("InvalidInstanceID", message)
+        raise refuse_several_interfaces(instance.id)
     if name in BOOLEAN:
         value = str(value).lower() == "true"
     setattr(instance, ATTRIBUTES[name][1], parse_user_data(value) if name == "UserData" and value else value)

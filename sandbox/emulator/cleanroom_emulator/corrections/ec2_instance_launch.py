@@ -47,9 +47,7 @@ def run_instances(original: Any, self: InstanceResponse) -> ActionResult:
 @amendments.add(InstanceResponse, "_parse_block_device_mapping")
 def requested_mappings(self: InstanceResponse) -> list[dict[str, Any]]:
     """The mappings as requested, without moto's defaults. An instance store volume is no EBS volume: it is left out."""
-    return [
-        {"Ebs": {}, **mapping} for mapping in self._get_param("BlockDeviceMappings", []) if not mapping.get("VirtualName")
-    ]
+    return [{"Ebs": {}, **mapping} for mapping in self._get_param("BlockDeviceMappings", []) if not mapping.get("VirtualName")]
 
 
 @amendments.method(InstanceBackend, "run_instances")

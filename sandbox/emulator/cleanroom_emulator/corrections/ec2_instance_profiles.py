@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from moto.ec2.models.iam_instance_profile import IamInstanceProfileAssociation, IamInstanceProfileAssociationBackend
+from moto.ec2.models.iam_instance_profile import (
+    IamInstanceProfileAssociation,
+    IamInstanceProfileAssociationBackend,
+)
 
 from ..amendments import Amendments
 from .ec2_instance_attributes import changeable_instance

@@ -10,12 +10,15 @@ from __future__ import annotations
 from typing import Any
 
 from moto.core.responses import ActionResult
-from moto.ec2.models.elastic_network_interfaces import NetworkInterface, NetworkInterfaceBackend
+from moto.ec2.models.elastic_network_interfaces import (
+    NetworkInterface,
+    NetworkInterfaceBackend,
+)
 from moto.ec2.models.instances import Instance, InstanceBackend
 from moto.ec2.responses.elastic_network_interfaces import ElasticNetworkInterfaces
 
 from ..amendments import Amendments
-from ..ec2_requests import groups_in_vpc, refuse
+from ..ec2_requests import groups_in_vpc, refuse, refuse_several_interfaces
 
 amendments = Amendments()
 apply = amendments.apply
@@ -50,11 +53,15 @@ def create_network_interface(original: Any, self: Any, subnet: Any, *args: Any, 
 
 
 @amendments.method(NetworkInterfaceBackend, "modify_network_interface_attribute")
-def modify_network_interface_attribute(original: Any, self: Any, eni_id: str, group_ids: list[str], *args: Any, **kwargs: Any) -> None:
+def modify_network_interface_attribute(
+    original: Any, self: Any, eni_id: str, group_ids: list[str], *args: Any, **kwargs: Any
+) -> None:
     interface = self.get_network_interface(eni_id)
     groups_in_vpc(self, group_ids, interface.vpc_id)
     if len(group_ids) > GROUPS_PER_INTERFACE:
-        raise refuse("SecurityGroupsPerInterfaceLimitExceeded", "The maximum number of security groups per interface has been reached.")
+        raise refuse(
+            "SecurityGroupsPerInterfaceLimitExceeded", "The maximum number of security groups per interface has been reached."
+        )
     original(self, eni_id, group_ids, *args, **kwargs)
 
 
@@ -74,8 +81,7 @@ def modify_network_interface_attribute_response(original: Any, self: ElasticNetw
 def modify_instance_security_groups(self: Any, instance_id: str, new_group_id_list: list[str]) -> Instance:
     instance = self.get_instance(instance_id)
     if len(instance.nics) > 1:
-        message = f"There are multiple interfaces attached to instance '{instance_id}'. Please specify an interface ID for the operation instead."
-        raise refuse("InvalidInstanceID", message)
+        raise refuse_several_interfaces(instance_id)
     if not new_group_id_list:
         raise refuse("InvalidParameterValue", "At least one security group must be specified.")
     instance.security_groups = groups_in_vpc(self, new_group_id_list, instance.vpc_id)

@@ -59,7 +59,11 @@ def _dependants(backend: Any, vpc_id: str) -> bool:
             [gateway for gateway in backend.internet_gateways.values() if gateway.vpc and gateway.vpc.id == vpc_id],
             [acl for acl in backend.network_acls.values() if acl.vpc_id == vpc_id and not acl.default],
             [table for table in backend.route_tables.values() if table.vpc_id == vpc_id and not table.main_association_id],
-            [peer for peer in backend.vpc_pcxs.values() if vpc_id in (peer.vpc.id, peer.peer_vpc.id) and peer._status.code == "active"],
+            [
+                peer
+                for peer in backend.vpc_pcxs.values()
+                if vpc_id in (peer.vpc.id, peer.peer_vpc.id) and peer._status.code == "active"
+            ],
         )
     )
 

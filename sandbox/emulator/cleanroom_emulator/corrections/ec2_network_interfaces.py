@@ -35,9 +35,13 @@ def attach_network_interface(original: Any, self: ElasticNetworkInterfaces) -> A
     if instance.state not in ("running", "stopped"):
         raise refuse("IncorrectState", f"Instance '{instance.id}' is not 'running'.")
     if interface.availability_zone != instance.availability_zone:
-        message = f"You may not attach a network interface to an instance if they are not in the same availability zone: {interface.id}"
+        message = (
+            f"You may not attach a network interface to an instance if they are not in the same availability zone: {interface.id}"
+        )
         raise refuse("InvalidParameterCombination", message)
     if int(self._get_param("DeviceIndex")) in instance.nics:
         index = self._get_param("DeviceIndex")
-        raise refuse("InvalidParameterValue", f"Instance '{instance.id}' already has an interface attached at device index '{index}'.")
+        raise refuse(
+            "InvalidParameterValue", f"Instance '{instance.id}' already has an interface attached at device index '{index}'."
+        )
     return original(self)

@@ -76,7 +76,10 @@ def _check(response: EC2BaseResponse, size: int | None) -> None:
     if action not in BOUNDED_PAGES or size is None:
         return
     if not 5 <= size <= 1000:
-        raise refuse("InvalidParameterValue", f"Value ( {size} ) for parameter maxResults is invalid. Expecting a value between 5 and 1000.")
+        raise refuse(
+            "InvalidParameterValue",
+            f"Value ( {size} ) for parameter maxResults is invalid. Expecting a value between 5 and 1000.",
+        )
     ids = BOUNDED_PAGES[action]
     if ids and response._get_param(ids):
         raise refuse("InvalidParameterCombination", f"The parameter {ids} cannot be used with the parameter maxResults")

@@ -60,7 +60,9 @@ amendments.attribute(Snapshot, "volume_id", property(lambda self: self.recorded_
 amendments.attribute(
     Snapshot, "status_message", property(lambda self: "Given key ID is not accessible" if self.status == "error" else None)
 )
-amendments.attribute(Snapshot, "completion_time", property(lambda self: self.completes_at if self.status == "completed" else None))
+amendments.attribute(
+    Snapshot, "completion_time", property(lambda self: self.completes_at if self.status == "completed" else None)
+)
 
 
 @amendments.method(EBSBackend, "create_snapshot")
@@ -199,13 +201,21 @@ def copy_snapshot(self: ElasticBlockStore) -> ActionResult:
     source = ec2_backends[self.current_account][source_region].get_snapshot(self._get_param("SourceSnapshotId"))
     if source.status != "completed":
         raise refuse("IncorrectState", f"Snapshot {source.id} is in the '{source.status}' state.")
-    key, encrypted = self._get_param("KmsKeyId"), self._get_param("Encrypted") or source.encrypted or backend.ebs_encryption_by_default
+    key, encrypted = (
+        self._get_param("KmsKeyId"),
+        self._get_param("Encrypted") or source.encrypted or backend.ebs_encryption_by_default,
+    )
     if key and not encrypted:
         raise InvalidParameterDependency("KmsKeyId", "Encrypted")
     if encrypted:
         key = kms_keys.key_arn(backend, key) if key else kms_keys.default_key_arn(backend)
     snapshot = Snapshot(
-        backend, random_snapshot_id(), volume=source.volume, description=self._get_param("Description", ""), encrypted=encrypted, kms_key_id=key
+        backend,
+        random_snapshot_id(),
+        volume=source.volume,
+        description=self._get_param("Description", ""),
+        encrypted=encrypted,
+        kms_key_id=key,
     )
     snapshot.recorded_size, snapshot.recorded_volume_id = source.volume_size, COPY_VOLUME_ID
     # As with volumes, AWS finds a key that it cannot use only later: the copy ends in `error`.
@@ -221,16 +231,25 @@ def modify_snapshot_attribute(self: ElasticBlockStore) -> EmptyResult:
     """Both forms: `CreateVolumePermission={Add|Remove}` and `Attribute, OperationType, UserIds, GroupNames`."""
     snapshot = owned_snapshot(self.ec2_backend, self._get_param("SnapshotId"))
     permission, operation = self._get_param("CreateVolumePermission", {}), self._get_param("OperationType")
-    old_form = [{"UserId": user} for user in self._get_param("UserIds", [])] + [{"Group": group} for group in self._get_param("GroupNames", [])]
+    old_form = [{"UserId": user} for user in self._get_param("UserIds", [])] + [
+        {"Group": group} for group in self._get_param("GroupNames", [])
+    ]
     added = permission.get("Add", []) + (old_form if operation == "add" else [])
     removed = permission.get("Remove", []) + (old_form if operation == "remove" else [])
     if not added and not removed:
         raise refuse("MissingParameter", "The request must contain the parameter createVolumePermission")
-    if added and snapshot.encrypted and (kms_keys.is_aws_managed(self.ec2_backend, snapshot.kms_key_id) or any("Group" in item for item in added)):
-        raise refuse("OperationNotPermitted", f"Encrypted snapshot {snapshot.id} cannot be shared so: use a customer managed key and named accounts.")
+    if (
+        added
+        and snapshot.encrypted
+        and (kms_keys.is_aws_managed(self.ec2_backend, snapshot.kms_key_id) or any("Group" in item for item in added))
+    ):
+        raise refuse(
+            "OperationNotPermitted",
+            f"Encrypted snapshot {snapshot.id} cannot be shared so: use a customer managed key and named accounts.",
+        )
     for item in added:
         if "UserId" in item and not (len(item["UserId"]) == 12 and item["UserId"].isdigit()):
-            raise refuse("InvalidUserID.Malformed", f"Invalid user id: \"{item['UserId']}\"")
+            raise refuse("InvalidUserID.Malformed", f'Invalid user id: "{item["UserId"]}"')
         if item.get("Group", "all") != "all":
             raise refuse("InvalidParameterValue", f"Group '{item['Group']}' is invalid")
     users, groups = snapshot.create_volume_permission_userids, snapshot.create_volume_permission_groups

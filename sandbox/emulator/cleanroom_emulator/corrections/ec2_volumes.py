@@ -30,11 +30,12 @@ GP3_DEFAULT_THROUGHPUT = 125  # MiB/s
 
 
 def _volume_status(self: Volume) -> str:
+    # A volume made with its machine is attached from the start: the machine's own state says how far it is.
+    if self.attachment:
+        return "in-use"
     if utcnow() < self.create_time + timedelta(seconds=current().pending.volume):
         return "creating"
-    if not self.key_usable:
-        return "error"
-    return "in-use" if self.attachment else "available"
+    return "available" if self.key_usable else "error"
 
 
 amendments.attribute(Volume, "status", property(_volume_status))
@@ -91,7 +92,9 @@ def modify_volume(original: Any, self: Any, volume_id: str, target_size: int | N
 
 
 @amendments.method(EBSBackend, "attach_volume")
-def attach_volume_backend(original: Any, self: Any, volume_id: str, instance_id: str, device_path: str, *args: Any, **kwargs: Any) -> Any:
+def attach_volume_backend(
+    original: Any, self: Any, volume_id: str, instance_id: str, device_path: str, *args: Any, **kwargs: Any
+) -> Any:
     attachment = original(self, volume_id, instance_id, device_path, *args, **kwargs)
     # moto copies the volume's state of the moment, which at launch is `creating`.
     attachment.instance.block_device_mapping[device_path].status = "in-use"

@@ -55,9 +55,13 @@ def _check(request: VPCs, interface: bool) -> None:
     for table_id in params.get("RouteTableIds", []):
         if backend.get_route_table(table_id).vpc_id != vpc.id:
             raise refuse("InvalidParameter", f"Route table {table_id} does not belong to vpc {vpc.id}")
-        others = (other for other in backend.vpc_end_points.values() if other.service_name == service and other.state == "available")
+        others = (
+            other for other in backend.vpc_end_points.values() if other.service_name == service and other.state == "available"
+        )
         if any(table_id in other.route_table_ids for other in others):
-            raise refuse("RouteAlreadyExists", f"route table {table_id} already has a route with destination-prefix-list-id for {service}")
+            raise refuse(
+                "RouteAlreadyExists", f"route table {table_id} already has a route with destination-prefix-list-id for {service}"
+            )
     _check_subnets(backend, params.get("SubnetIds", []), vpc.id)
     if interface and params["PrivateDnsEnabled"]:
         _check_private_dns(backend, vpc, service, name[1], request.region)
@@ -70,22 +74,29 @@ def _check_subnets(backend: Any, subnet_ids: list[str], vpc_id: str) -> None:
         if subnet.vpc_id != vpc_id:
             raise refuse("InvalidParameter", f"Subnet {subnet_id} does not belong to vpc {vpc_id}")
         if subnet.availability_zone in zones:
-            raise refuse("DuplicateSubnetsInSameZone", f"Found another VPC endpoint subnet in the availability zone of {subnet_id}")
+            raise refuse(
+                "DuplicateSubnetsInSameZone", f"Found another VPC endpoint subnet in the availability zone of {subnet_id}"
+            )
         zones.add(subnet.availability_zone)
 
 
 def _check_private_dns(backend: Any, vpc: Any, service: str, name: str, region: str) -> None:
     if not (str(vpc.enable_dns_support).lower() == "true" and str(vpc.enable_dns_hostnames).lower() == "true"):
-        message = f"Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true for {vpc.id}"
+        message = (
+            f"Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true for {vpc.id}"
+        )
         raise refuse("InvalidParameter", message)
     for other in backend.vpc_end_points.values():
         if other.vpc_id == vpc.id and other.service_name == service and other.private_dns_enabled:
-            message = f"private-dns-enabled cannot be set because there is already a conflicting DNS domain for {name}.{region}.amazonaws.com in the VPC {vpc.id}"
+            domain = f"{name}.{region}.amazonaws.com in the VPC {vpc.id}"
+            message = f"private-dns-enabled cannot be set because there is already a conflicting DNS domain for {domain}"
             raise refuse("InvalidParameter", message)
 
 
 @amendments.method(VPCBackend, "create_vpc_endpoint")
-def create_vpc_endpoint_backend(original: Any, self: Any, vpc_id: str, service_name: str, endpoint_type: str | None, *args: Any, **kwargs: Any) -> VPCEndPoint:
+def create_vpc_endpoint_backend(
+    original: Any, self: Any, vpc_id: str, service_name: str, endpoint_type: str | None, *args: Any, **kwargs: Any
+) -> VPCEndPoint:
     """The endpoint as moto makes it, but with interfaces that have its groups and an address of their subnet."""
     subnet_ids = kwargs.pop("subnet_ids", None) or []
     endpoint = original(self, vpc_id, service_name, endpoint_type, *args, **kwargs)

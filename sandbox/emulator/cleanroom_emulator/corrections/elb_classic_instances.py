@@ -36,14 +36,18 @@ def _require_balancer(backend: ELBBackend, name: str) -> LoadBalancer:
 
 
 @amendments.method(ELBBackend, "register_instances")
-def register_instances(original: Any, self: ELBBackend, load_balancer_name: str, instance_ids: Any, from_autoscaling: bool = False) -> LoadBalancer:
+def register_instances(
+    original: Any, self: ELBBackend, load_balancer_name: str, instance_ids: Any, from_autoscaling: bool = False
+) -> LoadBalancer:
     known = _require_balancer(self, load_balancer_name).instance_ids
     _require_instances(self, list(instance_ids))
     return original(self, load_balancer_name, [id for id in instance_ids if id not in known], from_autoscaling)
 
 
 @amendments.method(ELBBackend, "deregister_instances")
-def deregister_instances(original: Any, self: ELBBackend, load_balancer_name: str, instance_ids: Any, from_autoscaling: bool = False) -> LoadBalancer:
+def deregister_instances(
+    original: Any, self: ELBBackend, load_balancer_name: str, instance_ids: Any, from_autoscaling: bool = False
+) -> LoadBalancer:
     _require_balancer(self, load_balancer_name)
     if not from_autoscaling:
         _require_instances(self, list(instance_ids))
@@ -52,7 +56,9 @@ def deregister_instances(original: Any, self: ELBBackend, load_balancer_name: st
 
 
 @amendments.method(ELBBackend, "describe_instance_health")
-def describe_instance_health(original: Any, self: ELBBackend, lb_name: str, instances: list[dict[str, str]]) -> list[dict[str, Any]]:
+def describe_instance_health(
+    original: Any, self: ELBBackend, lb_name: str, instances: list[dict[str, str]]
+) -> list[dict[str, Any]]:
     balancer = _require_balancer(self, lb_name)
     ids = [instance["InstanceId"] for instance in instances] or balancer.instance_ids
     _require_instances(self, ids)

@@ -76,7 +76,9 @@ def _reason(group: FakeTargetGroup, target_id: str, ec2_backend: Any) -> str | N
 
 
 @amendments.method(ELBv2Backend, "describe_target_health")
-def describe_target_health(original: Any, self: ELBv2Backend, target_group_arn: str, targets: list[dict[str, Any]]) -> list[FakeHealthStatus]:
+def describe_target_health(
+    original: Any, self: ELBv2Backend, target_group_arn: str, targets: list[dict[str, Any]]
+) -> list[FakeHealthStatus]:
     """Without targets it lists those registered and those draining."""
     group = self.target_groups.get(target_group_arn)
     if not targets and group is not None:
@@ -97,4 +99,3 @@ def register_targets(original: Any, self: ELBV2Response) -> ActionResult:
                 message = f"The following targets are not in the target group VPC '{group.vpc_id}': '{target['Id']}'"
                 raise ELBClientError("InvalidTarget", message)
     return original(self)
-
