@@ -16,18 +16,18 @@ export interface BaselineInstallation {
   /** Name of the Pulumi stack. */
   stack: string
   region: string
-  /** What the engine and its provider need to reach AWS: AWS_ENDPOINT_URL, credentials. */
+  /** What the engine and its provider need to reach AWS: AWS_ENDPOINT_URL, credentials. Pulumi's own variables win over the defaults here. */
   env: Record<string, string>
   /** Settings that differ from the defaults. */
-  config?: Partial<BaselineConfig>
-  /** Holds the stack's settings, Pulumi's own files and, where no other backend is named, its state. */
+  config?: Settings
+  /** Holds the stack's settings, Pulumi's own files and, where PULUMI_BACKEND_URL names no other place, its state. */
   workDir: string
-  /** Default: files in `workDir`. */
-  backendUrl?: string
   /** Directory with `bin/pulumi`. */
   pulumiRoot?: string
   onEvent?: (event: EngineEvent) => void
 }
+
+type Settings = { [K in keyof BaselineConfig]?: BaselineConfig[K] extends unknown[] ? BaselineConfig[K] : BaselineConfig[K] extends object ? Partial<BaselineConfig[K]> : BaselineConfig[K] }
 
 /**
  * Makes the baseline, or brings it up to date.
@@ -61,16 +61,18 @@ export async function baselineStack ({ stack: stackName, region, config = {}, wo
 }
 
 /** What a Pulumi command line needs in its environment to work on the same stack; also from a shell. */
-export function pulumiEnvironment ({ env, workDir, backendUrl }: Pick<BaselineInstallation, 'env' | 'workDir' | 'backendUrl'>): Record<string, string> {
+export function pulumiEnvironment ({ env, workDir }: Pick<BaselineInstallation, 'env' | 'workDir'>): Record<string, string> {
   return {
     // Nothing on the sandbox is secret; the passphrase only has to be the same for all.
     PULUMI_CONFIG_PASSPHRASE: 'sandbox',
-    PULUMI_BACKEND_URL: backendUrl ?? pathToFileURL(join(workDir, 'state')).href,
+    PULUMI_BACKEND_URL: pathToFileURL(join(workDir, 'state')).href,
     PULUMI_HOME: join(workDir, 'pulumi-home'),
     PULUMI_SKIP_UPDATE_CHECK: 'true',
     // The stand-in is on PATH; were it not, a download would only hide the mistake.
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: 'true',
     ...env,
+    // A loader named there is looked for where the plugin runs; the plugin brings its own.
+    NODE_OPTIONS: '',
     PATH: [toolchain().pluginDir, env.PATH ?? process.env.PATH].join(delimiter)
   }
 }

@@ -6,14 +6,18 @@ export interface BucketProtection {
   keyArn: pulumi.Input<string>
   policy: pulumi.Input<string>
   lifecycle: aws.types.input.s3.BucketLifecycleConfigurationRule[]
+  /** The bucket stays when the stack goes. */
+  keep: boolean
 }
 
-/**
- * Protects a bucket; answers with the parts, so that others can wait until the bucket is safe to use.
- * The parts are never taken off again: they go with the bucket, or stay with it.
- */
-export function protectBucket (name: string, bucket: aws.s3.Bucket, { keyArn, policy, lifecycle }: BucketProtection, parent: pulumi.Resource): pulumi.Resource[] {
-  const options = { parent, retainOnDelete: true }
+/** A setting of a bucket is never taken off by itself: it goes with the bucket, or stays with it. */
+export function settingOf (bucket: aws.s3.Bucket, parent: pulumi.Resource, keep: boolean): pulumi.CustomResourceOptions {
+  return { parent, ...keep ? { retainOnDelete: true } : { deletedWith: bucket } }
+}
+
+/** Protects a bucket; answers with the settings, so that others can wait until the bucket is safe to use. */
+export function protectBucket (name: string, bucket: aws.s3.Bucket, { keyArn, policy, lifecycle, keep }: BucketProtection, parent: pulumi.Resource): pulumi.Resource[] {
+  const options = settingOf(bucket, parent, keep)
   const to = bucket.bucket
   const publicAccess = new aws.s3.BucketPublicAccessBlock(name, {
     bucket: to, blockPublicAcls: true, blockPublicPolicy: true, ignorePublicAcls: true, restrictPublicBuckets: true

@@ -79,7 +79,7 @@ export function parseConfig (settings: Record<string, string>): BaselineConfig {
 }
 
 /** The same, the other way round: what `pulumi config` would hold. */
-export function toSettings (config: Partial<BaselineConfig>): Record<string, string> {
+export function toSettings (config: { [K in keyof BaselineConfig]?: unknown }): Record<string, string> {
   return Object.fromEntries(Object.entries(config).map(([key, value]) => [key, typeof value === 'string' ? value : JSON.stringify(value)]))
 }
 

@@ -8,7 +8,7 @@ import type { Kept } from './kept.ts'
 import { KEYS, type BaselineNames, type KeyName } from './names.ts'
 import { KEY_POLICIES } from './policies/keys.ts'
 import type { PolicyContext } from './policies/document.ts'
-import { keptTags } from './tags.ts'
+import { tags } from './tags.ts'
 
 const KINDS: Record<KeyName, { description: string, args: Partial<aws.kms.KeyArgs> }> = {
   evidence: { description: 'Cleanroom: evidence vault and clean-room disks', args: { enableKeyRotation: true } },
@@ -30,11 +30,10 @@ export class Keys extends pulumi.ComponentResource {
     const keys: Partial<Record<KeyName, aws.kms.Key>> = {}
     const aliases: Partial<Record<KeyName, aws.kms.Alias>> = {}
     for (const key of KEYS) {
-      const ofEvidence = EVIDENCE_KEYS.includes(key)
-      const options = { parent: this, retainOnDelete: ofEvidence && keep }
+      const options = { parent: this, retainOnDelete: EVIDENCE_KEYS.includes(key) && keep }
       const { description, args } = KINDS[key]
-      keys[key] = new aws.kms.Key(`${name}-${key}`, { description, ...args, tags: keptTags(`${key}-key`) }, { ...options, import: kept.keys[key] })
-      aliases[key] = new aws.kms.Alias(`${name}-${key}`, { name: names.alias(key), targetKeyId: keys[key].keyId }, {
+      keys[key] = new aws.kms.Key(`${key}-key`, { description, ...args, tags: tags(`${key}-key`) }, { ...options, import: kept.keys[key] })
+      aliases[key] = new aws.kms.Alias(`${key}-key`, { name: names.alias(key), targetKeyId: keys[key].keyId }, {
         ...options, ...kept.keys[key] && { import: names.alias(key) }
       })
     }
@@ -44,14 +43,15 @@ export class Keys extends pulumi.ComponentResource {
   }
 
   /** Sets each key's policy; afterwards, since policies name other keys. */
-  govern (name: string, ctx: pulumi.Output<PolicyContext>): void {
+  govern (ctx: pulumi.Output<PolicyContext>, keep: boolean): void {
     for (const key of KEYS) {
       // Never taken back: to delete a key's policy is to hand the key to the whole account.
+      const lasting = EVIDENCE_KEYS.includes(key) && keep ? { retainOnDelete: true } : { deletedWith: this.keys[key] }
       // eslint-disable-next-line no-new
-      new aws.kms.KeyPolicy(`${name}-${key}`, {
+      new aws.kms.KeyPolicy(`${key}-key`, {
         keyId: this.keys[key].keyId,
         policy: ctx.apply(known => JSON.stringify(KEY_POLICIES[key](known)))
-      }, { parent: this, retainOnDelete: true })
+      }, { parent: this, ...lasting })
     }
   }
 }

@@ -73,14 +73,14 @@ describe('baseline', () => {
   before(async () => { world = await declare(parseConfig({ notificationEmails: '["soc@example.org"]' })) })
 
   it('has a vault with Object Lock from the start, default retention and versions', () => {
-    assert.deepEqual({ bucket: VAULT, objectLockEnabled: true }, (({ bucket, objectLockEnabled }) => ({ bucket, objectLockEnabled }))(world.one('Bucket', 'evidence')))
-    assert.equal(world.one('Bucket', 'evidence').forceDestroy, undefined)
-    assert.deepEqual(world.one('BucketObjectLockConfiguration', 'evidence').rule, { defaultRetention: { mode: 'GOVERNANCE', days: 90 } })
-    assert.deepEqual(world.one('BucketVersioning', 'evidence').versioningConfiguration, { status: 'Enabled' })
+    assert.deepEqual({ bucket: VAULT, objectLockEnabled: true }, (({ bucket, objectLockEnabled }) => ({ bucket, objectLockEnabled }))(world.one('Bucket', 'evidence-vault')))
+    assert.equal(world.one('Bucket', 'evidence-vault').forceDestroy, undefined)
+    assert.deepEqual(world.one('BucketObjectLockConfiguration', 'evidence-vault').rule, { defaultRetention: { mode: 'GOVERNANCE', days: 90 } })
+    assert.deepEqual(world.one('BucketVersioning', 'evidence-vault').versioningConfiguration, { status: 'Enabled' })
   })
 
   it('encrypts vault and state under their own keys', () => {
-    for (const [bucket, key] of [['evidence', 'alias/cleanroom-evidence'], ['room-state', 'alias/cleanroom-state']]) {
+    for (const [bucket, key] of [['evidence-vault', 'alias/cleanroom-evidence'], ['room-state', 'alias/cleanroom-state']]) {
       const [rule] = world.one('BucketServerSideEncryptionConfiguration', bucket!).rules as Array<Record<string, Record<string, string>>>
       const alias = world.of('Alias').find(({ inputs }) => inputs.name === key)
       assert.equal(rule?.applyServerSideEncryptionByDefault?.sseAlgorithm, 'aws:kms')
@@ -90,7 +90,7 @@ describe('baseline', () => {
   })
 
   it('keeps both buckets private, over TLS, with one owner, and rid of abandoned uploads', () => {
-    for (const name of ['evidence', 'room-state']) {
+    for (const name of ['evidence-vault', 'room-state']) {
       const { bucket, ...blocks } = world.one('BucketPublicAccessBlock', name)
       assert.deepEqual(blocks, { blockPublicAcls: true, blockPublicPolicy: true, ignorePublicAcls: true, restrictPublicBuckets: true }, String(bucket))
       assert.deepEqual(world.one('BucketOwnershipControls', name).rule, { objectOwnership: 'BucketOwnerEnforced' })
@@ -102,9 +102,9 @@ describe('baseline', () => {
   })
 
   it('signs with an asymmetric key of the curve that ES384 needs, and rotates the others', () => {
-    const { keyUsage, customerMasterKeySpec } = world.one('Key', 'keys-signing')
+    const { keyUsage, customerMasterKeySpec } = world.one('Key', 'signing-key')
     assert.deepEqual({ keyUsage, customerMasterKeySpec }, { keyUsage: 'SIGN_VERIFY', customerMasterKeySpec: 'ECC_NIST_P384' })
-    for (const name of ['evidence', 'state', 'messages']) assert.equal(world.one('Key', `keys-${name}`).enableKeyRotation, true)
+    for (const name of ['evidence', 'state', 'messages']) assert.equal(world.one('Key', `${name}-key`).enableKeyRotation, true)
     assert.equal(world.of('KeyPolicy').length, world.of('Key').length)
   })
 

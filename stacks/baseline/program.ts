@@ -6,8 +6,8 @@
  * - It removes everything but the evidence vault with its protection, the key that evidence is encrypted
  *   under, the key that signatures are checked with, and their aliases. Those it drops from the stack and
  *   leaves standing (`retainOnDelete`), because Object Lock keeps evidence until its time is over, and a
- *   vault without its keys is no evidence. `pulumi destroy` marks them `[retain]`, and shows the output
- *   `keptOnDestroy`, which names them.
+ *   vault without its keys is no evidence. `pulumi destroy` marks exactly them `[retain]`; the output
+ *   `keptOnDestroy` says the same in words beforehand.
  * - The next `pulumi up` finds them by name and takes them back into the stack as they are.
  * - With `cleanroom:keepEvidence` set to false (and `pulumi up` run once) destroy removes the vault as
  *   well if it is empty. AWS refuses to delete one that is not; its keys, protection and contents then
@@ -58,8 +58,8 @@ export async function baseline (config: BaselineConfig): Promise<StackOutputs> {
       accounts: [...new Set([accountId, ...config.allowedAccounts])],
       regions: [...new Set([region, ...config.allowedRegions])]
     }))
-  keys.govern('keys', ctx)
-  const vault = new EvidenceVault('evidence', {
+  keys.govern(ctx, keep)
+  const vault = new EvidenceVault('evidence-vault', {
     bucketName: names.evidenceBucket, keys, retention: config.retention, keep, exists: kept.bucket !== undefined, ctx
   })
   const rooms = new StateBackend('room-state', { bucketName: names.stateBucket, key: state, ctx })

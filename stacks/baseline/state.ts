@@ -19,7 +19,8 @@ export class StateBackend extends pulumi.ComponentResource {
       lifecycle: [
         ABANDONED_UPLOADS,
         { id: 'old-versions', status: 'Enabled', filter: {}, noncurrentVersionExpiration: { noncurrentDays: 90 } }
-      ]
+      ],
+      keep: false
     }, this)
     this.registerOutputs({})
   }

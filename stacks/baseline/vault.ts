@@ -5,12 +5,12 @@
  */
 import * as aws from '@pulumi/aws'
 import * as pulumi from '@pulumi/pulumi'
-import { ABANDONED_UPLOADS, protectBucket } from './bucket.ts'
+import { ABANDONED_UPLOADS, protectBucket, settingOf } from './bucket.ts'
 import type { BaselineConfig } from './config.ts'
 import type { Keys } from './keys.ts'
 import { vaultPolicy } from './policies/vault.ts'
 import type { PolicyContext } from './policies/document.ts'
-import { keptTags } from './tags.ts'
+import { tags } from './tags.ts'
 
 interface VaultArgs {
   bucketName: string
@@ -26,9 +26,9 @@ export class EvidenceVault extends pulumi.ComponentResource {
   readonly bucket: aws.s3.Bucket
 
   constructor (name: string, args: VaultArgs, opts?: pulumi.ComponentResourceOptions) {
-    super('cleanroom:baseline:EvidenceVault', name, {}, opts)
+    super('cleanroom:baseline:EvidenceVault', name, {}, { ...opts, retainOnDelete: args.keep })
     const { evidence, signing } = args.keys.keys
-    this.bucket = new aws.s3.Bucket(name, { bucket: args.bucketName, objectLockEnabled: true, tags: keptTags('evidence-vault') }, {
+    this.bucket = new aws.s3.Bucket(name, { bucket: args.bucketName, objectLockEnabled: true, tags: tags('evidence-vault') }, {
       parent: this,
       retainOnDelete: args.keep,
       ...args.exists && { import: args.bucketName },
@@ -38,13 +38,14 @@ export class EvidenceVault extends pulumi.ComponentResource {
     const protection = protectBucket(name, this.bucket, {
       keyArn: evidence.arn,
       policy: args.ctx.apply(ctx => JSON.stringify(vaultPolicy(ctx))),
-      lifecycle: [ABANDONED_UPLOADS]
+      lifecycle: [ABANDONED_UPLOADS],
+      keep: args.keep
     }, this)
     // eslint-disable-next-line no-new
     new aws.s3.BucketObjectLockConfiguration(name, {
       bucket: this.bucket.bucket,
       rule: { defaultRetention: { mode: args.retention.mode, days: args.retention.days } }
-    }, { parent: this, retainOnDelete: true, dependsOn: protection })
+    }, { ...settingOf(this.bucket, this, args.keep), dependsOn: protection })
     this.registerOutputs({})
   }
 }
