@@ -23,6 +23,8 @@ from system_profile import profile
 from volumes import VolumeCopy, open_trees
 
 SCAN_BYTES = 16 << 30
+# For all machines together: what was found must be written before the manifest's time budget ends.
+SCAN_SECONDS = 1800
 VOLUME_KEYS = {"volumeId": True, "sourceVolumeId": True, "instanceId": True, "device": False, "snapshotId": False}
 ARGUMENT_KEYS = {"incidentId": True, "volumes": True, "since": False, "scanBytes": False}
 
@@ -56,9 +58,10 @@ def analyse(copies: list[VolumeCopy], since: datetime | None = None, scan_bytes:
     unreadable = Unreadable()
     findings: dict[str, dict] = {}
     profiles: list[dict] = []
-    for instance_id in sorted({copy.instance_id for copy in copies}):
+    instances = sorted({copy.instance_id for copy in copies})
+    for instance_id in instances:
         machine = Machine(instance_id, open_trees([copy for copy in copies if copy.instance_id == instance_id], unreadable), since)
-        for document in examine(machine, Analysis(scan_bytes), unreadable):
+        for document in examine(machine, Analysis(scan_bytes, SCAN_SECONDS // len(instances)), unreadable):
             findings.setdefault(str(document["id"]), document)
         profiles.append(profile(machine))
     ordered = sorted(findings.values(), key=lambda document: (SEVERITIES.index(str(document["severity"])), document["instanceId"], document["volumeId"], document["path"], document["id"]))

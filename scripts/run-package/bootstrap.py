@@ -8,7 +8,7 @@ are hostile, and so may be what was parsed out of them.
 Parameters are environment variables:
   CLEANROOM_BUCKET, CLEANROOM_PACKAGE_KEY   where the package's zip lies
   CLEANROOM_PACKAGE_SHA256                  lower-case hex the zip must have
-  CLEANROOM_OUTPUT_PREFIX                   key prefix that results are stored under
+  CLEANROOM_OUTPUT_PREFIX                   results are stored as {prefix}-{name}/{name}
   CLEANROOM_ARGUMENTS                       base64 of the JSON that the package gets as --arguments FILE
   CLEANROOM_TIME_BUDGET_SECONDS             whole seconds the package may run
 
@@ -175,7 +175,8 @@ def store(s3, parameters: Parameters, path: Path) -> dict[str, object]:
         size = file.tell()
         file.seek(0)
         checksum = base64.b64encode(digest.digest()).decode()
-        key = f"{parameters.prefix}/{path.name}"
+        # Each file is an artefact of its own, in a folder of its own: {prefix}-{name}/{name}.
+    key = f"{parameters.prefix}-{path.name}/{path.name}"
         try:
             s3.put_object(
                 Bucket=parameters.bucket, Key=key, Body=file, ContentLength=size, IfNoneMatch="*",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -34,11 +35,13 @@ _MEDIA = re.compile(r"\.(?:jpe?g|png|mp4|mkv|mp3|woff2?|ttf)$", re.I)
 
 def detect(machine: Machine, analysis: Analysis) -> Iterator[Finding]:
     roots, left = web_roots(machine), analysis.scan_bytes
+    deadline = time.monotonic() + analysis.scan_seconds
     scanner = yara_x.Scanner(compiled_rules())
     packaged = PackagedFiles(machine)
     for number, file in enumerate(order := scan_order(machine)):
-        if left <= 0:
-            file.tree.unreadable.add(f"the limit of {analysis.scan_bytes} bytes was reached: {len(order) - number} files were not matched against the rules", instance_id=machine.instance_id)
+        if left <= 0 or time.monotonic() > deadline:
+            limit = f"{analysis.scan_bytes} bytes" if left <= 0 else f"{analysis.scan_seconds} s"
+            file.tree.unreadable.add(f"the limit of {limit} was reached: {len(order) - number} files were not matched against the rules", instance_id=machine.instance_id)
             return
         content = file.read(FILE_BYTES)
         left -= len(content)

@@ -18,6 +18,7 @@ class Analysis:
     """What detectors share: the limits they keep to and what was found so far on this machine."""
 
     scan_bytes: int
+    scan_seconds: int
     findings: list[Finding] = field(default_factory=list)
 
 
