@@ -29,7 +29,6 @@ def failing(call):
 
 def test_the_log_says_who_called_what_where_when_and_how_it_ended(emulator, cloud):
     volume_id = cloud.volume()
-    emulator.client("iam").create_role(RoleName="contain", AssumeRolePolicyDocument='{"Version": "2012-10-17", "Statement": []}')
     trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}
     emulator.client("iam").create_role(RoleName="contain", AssumeRolePolicyDocument=json.dumps(trust))
     role = emulator.as_role("arn:aws:iam::123456789012:role/contain", "incident-1")
