@@ -55,21 +55,17 @@ export function removeTree (path) {
 
 async function acquire (lockFile, onWait) {
   const token = JSON.stringify({ pid: process.pid, host: hostname(), id: randomUUID() })
-  const draft = `${lockFile}.${randomUUID()}`
-  await writeFile(draft, token)
-  try {
-    for (let waited = false; !await taken(draft, lockFile); waited = true) {
-      const held = await readFile(lockFile, 'utf8').catch(ignoreMissing)
-      if (held === undefined) continue
-      if (await isAbandoned(lockFile, held)) {
-        await remove(lockFile, held)
-        continue
-      }
-      if (!waited) onWait(JSON.parse(held).pid)
-      await sleep(LOOK_AGAIN_MS)
+  let said = false
+  while (!await take(lockFile, token)) {
+    const held = await readFile(lockFile, 'utf8').catch(ignoreMissing)
+    if (held === undefined) continue
+    if (await isAbandoned(lockFile, held)) {
+      await remove(lockFile, held)
+      continue
     }
-  } finally {
-    await unlink(draft)
+    if (!said) onWait(JSON.parse(held).pid)
+    said = true
+    await sleep(LOOK_AGAIN_MS)
   }
   const touching = setInterval(() => { utimes(lockFile, new Date(), new Date()).catch(ignoreMissing) }, TOUCH_MS)
   return async () => {
@@ -78,14 +74,18 @@ async function acquire (lockFile, onWait) {
   }
 }
 
-/** link() fails where the name exists, and the name has its content from the first moment. */
-async function taken (draft, lockFile) {
+/** False when another holds it. By link(), which fails where the name exists, the file is never seen empty. */
+async function take (lockFile, token) {
+  const draft = `${lockFile}.${randomUUID()}`
+  await writeFile(draft, token)
   try {
     await link(draft, lockFile)
     return true
   } catch (error) {
     if (error.code === 'EEXIST') return false
     throw error
+  } finally {
+    await unlink(draft)
   }
 }
 

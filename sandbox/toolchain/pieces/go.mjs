@@ -38,18 +38,24 @@ export async function goToolchain (modules, scratch, say) {
   return { program, env, title: GO_PACKAGE }
 }
 
-/** Builds one command of a module into a file; `onCount` hears how many packages are compiled. */
-export function buildGoCommand (go, { module, command, output, ldflags = '' }, onCount) {
-  const args = [
+/** Builds one command of a module into a file, and says how far it is. */
+export async function buildGoCommand (go, { name, module, command, output, ldflags = '' }, say) {
+  const options = { cwd: join(REPOSITORY, module), env: go.env }
+  say(`fetching the source of ${name}`)
+  const packages = await run(go.program, ['list', '-mod=readonly', '-deps', command], options)
+  const total = packages.trim().split('\n').length
+  say(`building ${name} with ${go.title}, ${total} packages`)
+  let count = 0
+  await run(go.program, [
     'build', '-v', '-mod=readonly', '-trimpath',
     // No debugger will look at these: leaving its tables out saves time and space.
     '-gcflags=all=-dwarf=false', '-ldflags', `-s -w ${ldflags}`.trim(),
     '-o', output, command
-  ]
-  let count = 0
-  // With -v it names each package, besides the modules that it downloads ("go: downloading …").
-  const onLine = line => { if (!line.startsWith('go: ')) onCount(++count) }
-  return run(go.program, args, { cwd: join(REPOSITORY, module), env: go.env, onLine })
+  ], {
+    ...options,
+    // With -v it names each package that it compiles; those in its cache it passes over in silence.
+    onLine: () => say(`building ${name}, package ${++count} of ${total}`, { loud: false })
+  })
 }
 
 /** Settings of the user's that would change what is built are set aside; where modules come from is kept. */

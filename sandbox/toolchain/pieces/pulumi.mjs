@@ -95,11 +95,7 @@ async function build (programs, home, say) {
   await removeTree(scratch)
   try {
     const go = await goToolchain(programs.map(program => COMMANDS[program].module), scratch, say)
-    for (const program of programs) {
-      say(`building ${program} with ${go.title}`)
-      const output = join(home, 'bin', program)
-      await buildGoCommand(go, { ...COMMANDS[program], output }, count => say(`building ${program}: ${count} packages`, { loud: false }))
-    }
+    for (const name of programs) await buildGoCommand(go, { name, ...COMMANDS[name], output: join(home, 'bin', name) }, say)
   } finally {
     await removeTree(scratch)
   }
