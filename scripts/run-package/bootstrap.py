@@ -175,8 +175,8 @@ def store(s3, parameters: Parameters, path: Path) -> dict[str, object]:
         size = file.tell()
         file.seek(0)
         checksum = base64.b64encode(digest.digest()).decode()
-        # Each file is an artefact of its own, in a folder of its own: {prefix}-{name}/{name}.
-    key = f"{parameters.prefix}-{path.name}/{path.name}"
+        # Each file is an artefact of its own, in a folder of its own.
+        key = f"{parameters.prefix}-{path.name}/{path.name}"
         try:
             s3.put_object(
                 Bucket=parameters.bucket, Key=key, Body=file, ContentLength=size, IfNoneMatch="*",

@@ -64,7 +64,7 @@ class Vault:
         return Run(done.returncode, summary, done.stderr.decode(), time.monotonic() - started)
 
     def result(self, name: str) -> bytes:
-        return self.objects[f"/vault/incidents/inc-1/analysis/run-1/{name}"]
+        return self.objects[f"/vault/incidents/inc-1/analysis/run-1-{name}/{name}"]
 
 
 @dataclass
@@ -191,7 +191,7 @@ def test_a_failed_package_still_leaves_its_log_and_its_exit_code(vault: Vault) -
 
 
 def test_what_is_in_the_vault_is_never_overwritten(vault: Vault) -> None:
-    vault.objects["/vault/incidents/inc-1/analysis/run-1/findings.json"] = b"another's"
+    vault.objects["/vault/incidents/inc-1/analysis/run-1-findings.json/findings.json"] = b"another's"
     run = vault.run(HELLO)
     assert not run.summary["ok"] and "other content" in run.summary["error"]
     assert vault.result("findings.json") == b"another's"
