@@ -51,6 +51,12 @@ export const catalogue: Catalogue = {
   }
 }
 
+/** Everything there is, for those who want to go through it. */
+export async function tokens () {
+  const types = await Promise.all(Object.values(resourceModules).map(async load => await load()))
+  return { resources: [...new Set(types.flatMap(Object.keys))].sort(), functions: Object.keys(functions) }
+}
+
 /** `aws:ec2/vpc:Vpc` is in `ec2`. */
 function moduleOf (token: string): string {
   return token.split(':')[1]?.split('/')[0] ?? ''
