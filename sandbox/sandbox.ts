@@ -10,7 +10,7 @@ import { superviseController, type ControllerProcess } from './controller-proces
 import { startEmulator, type EmulatorOptions } from './emulator-process.ts'
 import { startIdentityIssuer, type IdentityIssuer, type Role } from './identity-issuer.ts'
 import { loadScenario, type LoadedInstance } from './scenario.ts'
-import { toolchain } from './toolchain/paths.mjs'
+import { REPOSITORY, toolchain } from './toolchain/paths.mjs'
 import { registerWorkstationImage } from './workstation-image.ts'
 
 export const REGION = 'eu-central-1'
@@ -129,10 +129,11 @@ function shellEnvironment (endpoint: string, workDir: string): Record<string, st
 async function controllerEnvironment (env: Record<string, string>, issuer: string, stateDir: string, { roles }: BaselineOutputs): Promise<NodeJS.ProcessEnv> {
   const { NODE_OPTIONS, PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE, PULUMI_HOME, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, ...aws } = env
   const configFile = join(stateDir, 'aws-config')
-  await writeFile(configFile, [
-    '[profile sandbox]', `aws_access_key_id = ${AWS_ACCESS_KEY_ID}`, `aws_secret_access_key = ${AWS_SECRET_ACCESS_KEY}`,
-    '[profile controller]', `role_arn = ${roles.controller}`, 'source_profile = sandbox', 'role_session_name = cleanroom', ''
-  ].join('\n'), { mode: 0o600 })
+  const command = [process.execPath, '--no-warnings', join(REPOSITORY, 'sandbox', 'controller-credentials.mjs'), aws.AWS_ENDPOINT_URL, REGION, roles.controller]
+  // A script of its own, since SDKs differ in how they take quotes apart in this file.
+  const script = join(stateDir, 'controller-credentials.sh')
+  await writeFile(script, `#!/bin/sh\nexec ${command.map((word) => `'${word}'`).join(' ')}\n`, { mode: 0o700 })
+  await writeFile(configFile, `[profile controller]\ncredential_process = ${script}\n`, { mode: 0o600 })
   return {
     HOME: process.env.HOME,
     ...aws,

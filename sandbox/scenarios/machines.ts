@@ -4,7 +4,7 @@
 import { join } from 'node:path'
 import {
   AllocateAddressCommand, AssociateAddressCommand, AttachNetworkInterfaceCommand, CreateNetworkInterfaceCommand, DescribeImagesCommand,
-  DescribeInstancesCommand, ModifyNetworkInterfaceAttributeCommand, RegisterImageCommand, RunInstancesCommand, type Instance
+  DescribeInstancesCommand, ModifyNetworkInterfaceAttributeCommand, RegisterImageCommand, RunInstancesCommand, waitUntilInstanceRunning, type Instance
 } from '@aws-sdk/client-ec2'
 import { CreateKeyCommand } from '@aws-sdk/client-kms'
 import { buildImage } from '../disks/build-image.ts'
@@ -113,6 +113,7 @@ async function launch ({ aws, scenario, network, imageId }: MachineContext, spec
     TagSpecifications: [...named('instance', spec.name, { scenario }), ...named('volume', spec.name, { scenario })]
   }))
   const instanceId = started.Instances![0]!.InstanceId!
+  await waitUntilInstanceRunning({ client: aws.ec2, minDelay: 1, maxDelay: 1, maxWaitTime: 120 }, { InstanceIds: [instanceId] })
   const described = await aws.ec2.send(new DescribeInstancesCommand({ InstanceIds: [instanceId] }))
   const instance = described.Reservations![0]!.Instances![0]!
   const volumeIds = spec.volumes.map(({ device }) => {
