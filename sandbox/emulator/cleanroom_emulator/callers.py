@@ -54,6 +54,8 @@ def _network(session: Any) -> dict[str, str | list[str]]:
         return {}
     endpoints = ec2_backends[session.account_id][session.region_name].vpc_end_points.copy().values()
     through = [
-        endpoint.id for endpoint in endpoints if endpoint.vpc_id == instance.vpc_id and endpoint.service_name.endswith(".s3") and endpoint.state == "available"
+        endpoint.id
+        for endpoint in endpoints
+        if endpoint.vpc_id == instance.vpc_id and endpoint.service_name.endswith(".s3") and endpoint.state == "available"
     ]
     return {"aws:SourceVpc": instance.vpc_id, "aws:SourceVpce": through[0]} if through else {}

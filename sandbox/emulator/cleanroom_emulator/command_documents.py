@@ -102,7 +102,11 @@ def check_content(content: Any) -> None:
     if not steps:
         raise InvalidContent("The document has no steps.")
     names = [step.get("name") for step in steps]
-    if not all(STEP_NAME.fullmatch(str(name)) for name in names) or not all(step.get("action") for step in steps) or len(set(names)) != len(names):
+    if (
+        not all(STEP_NAME.fullmatch(str(name)) for name in names)
+        or not all(step.get("action") for step in steps)
+        or len(set(names)) != len(names)
+    ):
         raise InvalidContent("Each step needs an action and a name of its own.")
 
 
@@ -156,7 +160,9 @@ def _declared_steps(content: dict[str, Any]) -> list[dict[str, Any]]:
 def _step(declared: dict[str, Any], values: dict[str, Any], environment: dict[str, str], platform: str) -> Step:
     inputs = substitute(declared.get("inputs") or {}, values)
     commands = inputs.get("runCommand", [])
-    lines = [commands] if isinstance(commands, str) else [line for item in commands for line in (item if isinstance(item, list) else [item])]
+    lines = (
+        [commands] if isinstance(commands, str) else [line for item in commands for line in (item if isinstance(item, list) else [item])]
+    )
     return Step(
         name=declared["name"],
         action=declared["action"],

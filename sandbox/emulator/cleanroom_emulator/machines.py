@@ -162,7 +162,13 @@ def run_script(
     with stdout.open("wb") as out, stderr.open("wb") as err:
         try:
             child = subprocess.Popen(
-                ["/bin/sh", "-c", str(script)], cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
+                ["/bin/sh", "-c", str(script)],
+                cwd=cwd,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
             )
         except OSError as error:
             err.write(f"failed to run commands: {error.strerror}: {error.filename}\n".encode())
@@ -229,4 +235,3 @@ def _has_egress(instance: Any) -> bool:
 def _stop_all() -> None:
     for child in list(_running):
         _kill(child)
-

@@ -58,7 +58,11 @@ def matches(statement: dict[str, Any], request: PolicyRequest) -> bool:
         _listed(statement, "Action", lambda pattern: _like(pattern.lower(), request.action.lower()), absent=False)
         and _listed(statement, "Resource", lambda pattern: _like(pattern, request.resource), absent=True)
         and _is_principal(statement, request)
-        and all(_holds(operator, key, values, request) for operator, keys in statement.get("Condition", {}).items() for key, values in keys.items())
+        and all(
+            _holds(operator, key, values, request)
+            for operator, keys in statement.get("Condition", {}).items()
+            for key, values in keys.items()
+        )
     )
 
 

@@ -1,6 +1,7 @@
 """Run Command: one command, an invocation of it per instance, each run by the instance's agent in a thread of its own.
 
-Systems Manager User Guide, "Understanding command statuses", "Handling timeouts in runbooks" and "Run Command".
+Systems Manager User Guide, "Understanding command statuses"; API Reference, "Command" (ExpiresAfter: the total time-out is
+that of the delivery and of all steps together; what has not ended by then is DeliveryTimedOut).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ REGISTRATION_SECONDS = 0.1
 DELIVERY_LOOK_SECONDS = 0.2
 # Status of what the API calls a status detail.
 STATUS_OF_DETAILS = {"DeliveryTimedOut": "TimedOut", "ExecutionTimedOut": "TimedOut", "Incomplete": "Failed"}
-STOPPED_DETAILS = {"timeout": "ExecutionTimedOut", "cancel": "Cancelled", "gone": "ExecutionTimedOut"}
+STOPPED_DETAILS = {"timeout": "ExecutionTimedOut", "cancel": "Cancelled"}
 ENDED = {"Success", "Failed", "Cancelled", "DeliveryTimedOut", "ExecutionTimedOut"}
 # What the command as a whole is, when this many errors are too many: the worst of its invocations.
 WORST_FIRST = ("Failed", "ExecutionTimedOut", "Cancelled", "DeliveryTimedOut")
@@ -73,18 +74,19 @@ class OutputLocation:
 
 
 class Invocation:
-    """The command on one instance. Times are UTC; `deliver_within` is in seconds from the request."""
+    """The command on one instance. Times are UTC; `expires_within` is the total time-out in seconds from the request."""
 
-    def __init__(self, command_id: str, instance: Any, steps: Sequence[Step], deliver_within: float, output: OutputLocation | None) -> None:
+    def __init__(self, command_id: str, instance: Any, steps: Sequence[Step], expires_within: float, output: OutputLocation | None) -> None:
         self.command_id = command_id
         self.instance = instance
         self.requested = now()
         self.details = "Pending"
         self.plugins = [Plugin(step) for step in steps if step.applies]
         self.known = False
-        self._deliver_by = time.monotonic() + deliver_within
+        self._expires = time.monotonic() + expires_within
         self._output = output
         self._cancel = threading.Event()
+        self._lock = threading.Lock()
         self.thread = threading.Thread(target=self._run, name=f"{command_id}/{instance.id}", daemon=True)
 
     @property
@@ -93,9 +95,14 @@ class Invocation:
 
     def cancel(self) -> None:
         """Asks for a stop; an invocation that has ended stays as it is."""
-        if not self.has_ended:
-            self.details = "Cancelling"
-            self._cancel.set()
+        self._advance("Cancelling")
+        self._cancel.set()
+
+    def _advance(self, details: str) -> None:
+        """The next status; one that has ended stays, and one that is being cancelled only ends."""
+        with self._lock:
+            if not self.has_ended and (self.details != "Cancelling" or details in ENDED):
+                self.details = details
 
     def _run(self) -> None:
         time.sleep(REGISTRATION_SECONDS)
@@ -104,8 +111,7 @@ class Invocation:
         if undelivered:
             self._end(undelivered)
             return
-        if not self._cancel.is_set():
-            self.details = "InProgress"
+        self._advance("InProgress")
         try:
             self._end(self._execute())
         except Exception as error:  # a thread's exception would leave the command in progress for ever
@@ -120,22 +126,31 @@ class Invocation:
         while machines.ping_status(self.instance) != machines.ONLINE:
             if self._cancel.wait(DELIVERY_LOOK_SECONDS):
                 return "Cancelled"
-            if time.monotonic() >= self._deliver_by:
+            if time.monotonic() >= self._expires:
                 return "DeliveryTimedOut"
+            self._advance("Delayed")
         return "Cancelled" if self._cancel.is_set() else None
 
     def _execute(self) -> str:
         environment = machines.environment_of(self.instance)
+        place = machine_directory(self.instance.id) / "ssm" / self.command_id
+        try:
+            return self._execute_steps(place, environment)
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+    def _execute_steps(self, place: Path, environment: dict[str, str]) -> str:
         for plugin in self.plugins:
-            self._execute_step(plugin, environment)
+            self._execute_step(plugin, place / plugin.step.name.replace(":", ""), environment)
+            if plugin.details == "InProgress":
+                return "Cancelled" if self._cancel.wait(max(0, self._expires - time.monotonic())) else "DeliveryTimedOut"
             if plugin.details in ("Cancelled", "ExecutionTimedOut") or (plugin.details == "Failed" and plugin.step.exit_on_failure):
                 break
         found = [plugin.details for plugin in self.plugins]
         return next((details for details in WORST_FIRST if details in found), "Success")
 
-    def _execute_step(self, plugin: Plugin, environment: dict[str, str]) -> None:
+    def _execute_step(self, plugin: Plugin, place: Path, environment: dict[str, str]) -> None:
         step = plugin.step
-        place = machine_directory(self.instance.id) / "ssm" / self.command_id / step.name.replace(":", "")
         place.mkdir(parents=True, exist_ok=True)
         script, stdout, stderr = place / "_script.sh", place / "stdout", place / "stderr"
         script.write_text(step.script + "\n")
@@ -151,6 +166,8 @@ class Invocation:
             step.timeout_seconds,
             self._cancel.is_set,
         )
+        if ended.stopped == "gone":  # nobody is left to report: the step stays in progress until the command expires
+            return
         if ended.exit_code and not ended.stopped:
             with stderr.open("a") as file:
                 file.write(f"failed to run commands: exit status {ended.exit_code}")
@@ -159,7 +176,6 @@ class Invocation:
         plugin.stdout_url, plugin.stderr_url = self._store(plugin, stdout, environment), self._store(plugin, stderr, environment)
         plugin.exit_code, plugin.ended = ended.exit_code, now()
         plugin.details = STOPPED_DETAILS[ended.stopped] if ended.stopped else "Failed" if ended.exit_code else "Success"
-        shutil.rmtree(place)
 
     def _store(self, plugin: Plugin, file: Path, environment: dict[str, str]) -> str:
         """Puts a stream into the output bucket with the machine's own credentials, as the agent does; answers its address.
@@ -169,7 +185,14 @@ class Invocation:
         if self._output is None:
             return ""
         name = plugin.step.name.replace(":", "")
-        parts = [self._output.prefix.strip("/"), self.command_id, self.instance.id, plugin.step.action.replace("aws:", "aws"), name, file.name]
+        parts = [
+            self._output.prefix.strip("/"),
+            self.command_id,
+            self.instance.id,
+            plugin.step.action.replace("aws:", "aws"),
+            name,
+            file.name,
+        ]
         key = "/".join(part for part in parts if part)
         address = f"https://s3.{self._output.region}.amazonaws.com/{self._output.bucket}/{key}"
         if file.stat().st_size == 0 or "AWS_ACCESS_KEY_ID" not in environment:
@@ -192,7 +215,7 @@ class Invocation:
         for plugin in self.plugins:
             if plugin.details not in ENDED:
                 plugin.details = details if details != "Success" else "Failed"
-        self.details = details
+        self._advance(details)
 
 
 @dataclass
@@ -203,6 +226,7 @@ class Command:
     document_version: str
     request: dict[str, Any]
     timeout_seconds: int
+    execution_seconds: float
     max_errors: str = "0"
     command_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     requested: datetime = field(default_factory=now)
@@ -210,7 +234,11 @@ class Command:
 
     @property
     def expires(self) -> datetime:
-        return self.requested + timedelta(seconds=self.timeout_seconds)
+        return self.requested + timedelta(seconds=self.total_seconds)
+
+    @property
+    def total_seconds(self) -> float:
+        return self.timeout_seconds + self.execution_seconds
 
     @property
     def details(self) -> str:

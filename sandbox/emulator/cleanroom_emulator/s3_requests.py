@@ -34,4 +34,6 @@ def with_headers(response: Any, changes: Mapping[str, str]) -> None:
 
 def key_of(response: Any) -> Any:
     """The object version the request is about; None if there is none, or only a delete marker."""
-    return response.backend.get_object(response.bucket_name, response.parse_key_name(), version_id=response.querystring.get("versionId", [None])[0])
+    return response.backend.get_object(
+        response.bucket_name, response.parse_key_name(), version_id=response.querystring.get("versionId", [None])[0]
+    )

@@ -79,7 +79,9 @@ def test_a_role_or_profile_in_use_cannot_be_deleted(iam: Any, refused: Any) -> N
 def test_last_accessed_details_name_what_is_granted_and_what_was_used(emulator: Any, iam: Any, sts: Any, refused: Any) -> None:
     made = role(iam)
     statement = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:ListAllMyBuckets", "kms:Decrypt"], "Resource": "*"}
-    iam.put_role_policy(RoleName=made["RoleName"], PolicyName="inline", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    iam.put_role_policy(
+        RoleName=made["RoleName"], PolicyName="inline", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    )
     credentials = sts.assume_role(RoleArn=made["Arn"], RoleSessionName="test")["Credentials"]
     emulator.client("s3", credentials=credentials).list_buckets()
     details = iam.get_service_last_accessed_details(JobId=iam.generate_service_last_accessed_details(Arn=made["Arn"])["JobId"])

@@ -33,7 +33,9 @@ def signing_key(kms: Any, spec: str) -> str:
         ("RSA_2048", "RSASSA_PKCS1_V1_5_SHA_512", "sha512", (padding.PKCS1v15(), hashes.SHA512())),
     ],
 )
-def test_a_signature_of_message_or_digest_verifies_without_kms(kms: Any, spec: str, algorithm: str, digest: str, offline: tuple[Any, ...]) -> None:
+def test_a_signature_of_message_or_digest_verifies_without_kms(
+    kms: Any, spec: str, algorithm: str, digest: str, offline: tuple[Any, ...]
+) -> None:
     key = signing_key(kms, spec)
     public_key = load_der_public_key(kms.get_public_key(KeyId=key)["PublicKey"])
     for message, kind in ((MESSAGE, "RAW"), (hashlib.new(digest, MESSAGE).digest(), "DIGEST")):
@@ -69,7 +71,12 @@ def test_a_key_signs_only_what_fits_it(kms: Any, refused: Any) -> None:
 def test_the_public_key_says_what_it_is_for(kms: Any, refused: Any) -> None:
     key = signing_key(kms, "ECC_NIST_P384")
     found = kms.get_public_key(KeyId=key)
-    assert (found["KeyId"], found["KeySpec"], found["KeyUsage"], found["SigningAlgorithms"]) == (key, "ECC_NIST_P384", "SIGN_VERIFY", ["ECDSA_SHA_384"])
+    assert (found["KeyId"], found["KeySpec"], found["KeyUsage"], found["SigningAlgorithms"]) == (
+        key,
+        "ECC_NIST_P384",
+        "SIGN_VERIFY",
+        ["ECDSA_SHA_384"],
+    )
     with refused("UnsupportedOperationException"):
         kms.get_public_key(KeyId=kms.create_key()["KeyMetadata"]["KeyId"])
 

@@ -24,7 +24,9 @@ PART = b"p" * (5 << 20)
 def s3(emulator: Any) -> Any:
     """A client that adds no checksum of its own accord."""
     config = Config(request_checksum_calculation="when_required", parameter_validation=False, retries={"total_max_attempts": 1})
-    return boto3.client("s3", endpoint_url=emulator.endpoint, region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x", config=config)
+    return boto3.client(
+        "s3", endpoint_url=emulator.endpoint, region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x", config=config
+    )
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +75,10 @@ def test_the_checksum_given_is_kept_and_shown(s3: Any, bucket: str) -> None:
     got = s3.get_object(Bucket=bucket, Key="given", ChecksumMode="ENABLED")
     assert (got["ChecksumSHA256"], got["Body"].read()) == (sha256(BODY), BODY)
     attributes = s3.get_object_attributes(Bucket=bucket, Key="given", ObjectAttributes=["Checksum", "ObjectSize", "ETag"])
-    assert (attributes["Checksum"], attributes["ObjectSize"]) == ({"ChecksumSHA256": sha256(BODY), "ChecksumType": "FULL_OBJECT"}, len(BODY))
+    assert (attributes["Checksum"], attributes["ObjectSize"]) == (
+        {"ChecksumSHA256": sha256(BODY), "ChecksumType": "FULL_OBJECT"},
+        len(BODY),
+    )
 
 
 def test_an_upload_without_a_checksum_gets_s3s_own(s3: Any, bucket: str) -> None:

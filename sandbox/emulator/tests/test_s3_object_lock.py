@@ -45,7 +45,10 @@ def test_compliance_retention_can_only_grow(s3: Any) -> None:
     version = put_locked(s3, bucket(s3), "COMPLIANCE", days(30))
     for retention in ({"Mode": "COMPLIANCE", "RetainUntilDate": days(1)}, {"Mode": "GOVERNANCE", "RetainUntilDate": days(60)}, {}):
         for bypass in (False, True):
-            assert code_of(s3.put_object_retention, **version, Retention=retention, BypassGovernanceRetention=bypass) == ("AccessDenied", 403)
+            assert code_of(s3.put_object_retention, **version, Retention=retention, BypassGovernanceRetention=bypass) == (
+                "AccessDenied",
+                403,
+            )
     assert code_of(s3.delete_object, **version, BypassGovernanceRetention=True) == ("AccessDenied", 403)
     s3.put_object_retention(**version, Retention={"Mode": "COMPLIANCE", "RetainUntilDate": days(60)})
     assert s3.get_object_retention(**version)["Retention"] == {"Mode": "COMPLIANCE", "RetainUntilDate": days(60)}
@@ -64,7 +67,11 @@ def test_governance_retention_yields_to_the_bypass_only(s3: Any) -> None:
 
 def test_a_legal_hold_holds_until_it_is_lifted(s3: Any) -> None:
     name = bucket(s3)
-    version = {"Bucket": name, "Key": "k", "VersionId": s3.put_object(Bucket=name, Key="k", Body=b"x", ObjectLockLegalHoldStatus="ON")["VersionId"]}
+    version = {
+        "Bucket": name,
+        "Key": "k",
+        "VersionId": s3.put_object(Bucket=name, Key="k", Body=b"x", ObjectLockLegalHoldStatus="ON")["VersionId"],
+    }
     assert s3.get_object_legal_hold(**version)["LegalHold"]["Status"] == "ON"
     assert code_of(s3.delete_object, **version, BypassGovernanceRetention=True) == ("AccessDenied", 403)
     s3.put_object_legal_hold(**version, LegalHold={"Status": "OFF"})
@@ -79,7 +86,10 @@ def test_an_object_without_a_lock_says_so(s3: Any) -> None:
         assert code_of(call, Bucket=name, Key="none") == ("NoSuchKey", 404)
     plain = bucket(s3, lock=False)
     s3.put_object(Bucket=plain, Key="k", Body=b"x")
-    assert code_of(s3.put_object_retention, Bucket=plain, Key="k", Retention={"Mode": "GOVERNANCE", "RetainUntilDate": days(1)}) == ("InvalidRequest", 400)
+    assert code_of(s3.put_object_retention, Bucket=plain, Key="k", Retention={"Mode": "GOVERNANCE", "RetainUntilDate": days(1)}) == (
+        "InvalidRequest",
+        400,
+    )
 
 
 def test_the_default_retention_holds_however_an_object_came(s3: Any) -> None:
@@ -111,7 +121,9 @@ def test_locked_versions_survive_a_delete_of_many(s3: Any) -> None:
     name = bucket(s3)
     locked = put_locked(s3, name, "COMPLIANCE", days(30))["VersionId"]
     free = s3.put_object(Bucket=name, Key="free", Body=b"x")["VersionId"]
-    answer = s3.delete_objects(Bucket=name, Delete={"Objects": [{"Key": "evidence", "VersionId": locked}, {"Key": "free", "VersionId": free}]})
+    answer = s3.delete_objects(
+        Bucket=name, Delete={"Objects": [{"Key": "evidence", "VersionId": locked}, {"Key": "free", "VersionId": free}]}
+    )
     assert [(error["Key"], error["VersionId"], error["Code"]) for error in answer["Errors"]] == [("evidence", locked, "AccessDenied")]
     assert [(deleted["Key"], deleted["VersionId"]) for deleted in answer["Deleted"]] == [("free", free)]
     marker = s3.delete_objects(Bucket=name, Delete={"Objects": [{"Key": "evidence"}]})["Deleted"][0]
@@ -125,7 +137,9 @@ def test_locks_are_refused_where_they_make_no_sense(s3: Any) -> None:
     put = {"Bucket": name, "Key": "k", "Body": b"x"}
     assert code_of(s3.put_object, **put, ObjectLockMode="COMPLIANCE") == ("InvalidArgument", 400)
     assert code_of(s3.put_object, **put, ObjectLockMode="COMPLIANCE", ObjectLockRetainUntilDate=days(-1)) == ("InvalidArgument", 400)
-    assert code_of(s3.put_object, **{**put, "Bucket": bucket(s3, lock=False)}, ObjectLockMode="COMPLIANCE", ObjectLockRetainUntilDate=days(1)) == ("InvalidRequest", 400)
+    assert code_of(
+        s3.put_object, **{**put, "Bucket": bucket(s3, lock=False)}, ObjectLockMode="COMPLIANCE", ObjectLockRetainUntilDate=days(1)
+    ) == ("InvalidRequest", 400)
 
 
 def test_versioning_of_a_bucket_with_object_lock_cannot_be_suspended(s3: Any) -> None:

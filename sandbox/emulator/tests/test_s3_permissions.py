@@ -45,7 +45,9 @@ def role(emulator: Any, name: str, account: str = ACCOUNT) -> dict[str, str]:
 
 
 def test_a_policy_for_tls_only_lets_the_sandbox_in(s3: Any) -> None:
-    name = bucket(s3, deny("s3:*", {"Bool": {"aws:SecureTransport": "false"}}), deny("s3:*", {"Bool": {"aws:SecureTransport": "false"}}, "BUCKET"))
+    name = bucket(
+        s3, deny("s3:*", {"Bool": {"aws:SecureTransport": "false"}}), deny("s3:*", {"Bool": {"aws:SecureTransport": "false"}}, "BUCKET")
+    )
     s3.put_object(Bucket=name, Key="k", Body=b"x")
     assert s3.get_object(Bucket=name, Key="k")["Body"].read() == b"x"
     assert s3.list_objects_v2(Bucket=name)["KeyCount"] == 1
@@ -76,7 +78,10 @@ def test_a_denial_is_of_its_actions_and_resources_only(s3: Any, refused: Any) ->
     with refused("AccessDenied"):
         s3.delete_object(Bucket=name, Key="evidence/1")
     answer = s3.delete_objects(Bucket=name, Delete={"Objects": [{"Key": "evidence/1"}, {"Key": "scratch/1"}]})
-    assert ([error["Key"] for error in answer["Errors"]], [deleted["Key"] for deleted in answer["Deleted"]]) == (["evidence/1"], ["scratch/1"])
+    assert ([error["Key"] for error in answer["Errors"]], [deleted["Key"] for deleted in answer["Deleted"]]) == (
+        ["evidence/1"],
+        ["scratch/1"],
+    )
     assert s3.list_objects_v2(Bucket=name)["KeyCount"] == 1
 
 
@@ -122,7 +127,12 @@ def test_another_account_needs_to_be_allowed(emulator: Any, s3: Any, refused: An
 def test_a_bucket_of_another_owner_than_expected_is_refused(s3: Any, refused: Any) -> None:
     name = bucket(s3)
     s3.put_object(Bucket=name, Key="k", Body=b"x", ExpectedBucketOwner=ACCOUNT)
-    for call, more in ((s3.put_object, {"Key": "k", "Body": b"y"}), (s3.get_object, {"Key": "k"}), (s3.list_objects_v2, {}), (s3.delete_bucket, {})):
+    for call, more in (
+        (s3.put_object, {"Key": "k", "Body": b"y"}),
+        (s3.get_object, {"Key": "k"}),
+        (s3.list_objects_v2, {}),
+        (s3.delete_bucket, {}),
+    ):
         with refused("AccessDenied"):
             call(Bucket=name, ExpectedBucketOwner=OTHER_ACCOUNT, **more)
     with refused("AccessDenied"):

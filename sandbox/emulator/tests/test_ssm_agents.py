@@ -13,7 +13,10 @@ from botocore.exceptions import ClientError
 @pytest.fixture(scope="module")
 def place(emulator: Any) -> dict[str, Any]:
     ec2, iam = emulator.client("ec2"), emulator.client("iam")
-    trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    }
     iam.create_role(RoleName="agents", AssumeRolePolicyDocument=json.dumps(trust))
     iam.create_instance_profile(InstanceProfileName="agents")
     iam.add_role_to_instance_profile(InstanceProfileName="agents", RoleName="agents")
@@ -26,12 +29,16 @@ def place(emulator: Any) -> dict[str, Any]:
 def launch(emulator: Any, place: dict[str, Any], profile: bool = True, **more: Any) -> str:
     if profile:
         more["IamInstanceProfile"] = {"Name": "agents"}
-    answer = emulator.client("ec2").run_instances(ImageId=place["image"], MinCount=1, MaxCount=1, SubnetId=place["subnet"], InstanceType="t3.small", **more)
+    answer = emulator.client("ec2").run_instances(
+        ImageId=place["image"], MinCount=1, MaxCount=1, SubnetId=place["subnet"], InstanceType="t3.small", **more
+    )
     return answer["Instances"][0]["InstanceId"]
 
 
 def ping(emulator: Any, instance: str) -> str | None:
-    found = emulator.client("ssm").describe_instance_information(Filters=[{"Key": "InstanceIds", "Values": [instance]}])["InstanceInformationList"]
+    found = emulator.client("ssm").describe_instance_information(Filters=[{"Key": "InstanceIds", "Values": [instance]}])[
+        "InstanceInformationList"
+    ]
     return found[0]["PingStatus"] if found else None
 
 

@@ -76,7 +76,10 @@ def test_a_document_that_exists_or_breaks_its_schema_is_refused(ssm: Any) -> Non
 
 def test_amazons_document_can_be_read_and_not_deleted(ssm: Any) -> None:
     found = ssm.describe_document(Name="AWS-RunShellScript")["Document"]
-    assert (found["Owner"], [parameter["Name"] for parameter in found["Parameters"]]) == ("Amazon", ["commands", "workingDirectory", "executionTimeout"])
+    assert (found["Owner"], [parameter["Name"] for parameter in found["Parameters"]]) == (
+        "Amazon",
+        ["commands", "workingDirectory", "executionTimeout"],
+    )
     assert code_of(ssm.delete_document, Name="AWS-RunShellScript") == "InvalidDocument"
 
 

@@ -55,7 +55,13 @@ def generate_service_last_accessed_details(self: IamResponse) -> ActionResult:
     with _lock:
         used = dict(_used.get(arn, {}))
     services = [_service(namespace, arn, used.get(namespace)) for namespace in sorted(_granted(self.backend, entity))]
-    _jobs[job_id] = {"JobStatus": "COMPLETED", "JobType": "SERVICE_LEVEL", "JobCreationDate": now, "JobCompletionDate": now, "ServicesLastAccessed": services}
+    _jobs[job_id] = {
+        "JobStatus": "COMPLETED",
+        "JobType": "SERVICE_LEVEL",
+        "JobCreationDate": now,
+        "JobCompletionDate": now,
+        "ServicesLastAccessed": services,
+    }
     return ActionResult({"JobId": job_id})
 
 
@@ -85,7 +91,11 @@ def _granted(backend: IAMBackend, entity: Any) -> set[str]:
 
 
 def _service(namespace: str, arn: str, used: tuple[datetime, str] | None) -> dict[str, Any]:
-    answer: dict[str, Any] = {"ServiceName": _name(namespace), "ServiceNamespace": namespace, "TotalAuthenticatedEntities": 1 if used else 0}
+    answer: dict[str, Any] = {
+        "ServiceName": _name(namespace),
+        "ServiceNamespace": namespace,
+        "TotalAuthenticatedEntities": 1 if used else 0,
+    }
     if used:
         answer |= {"LastAuthenticated": used[0], "LastAuthenticatedEntity": arn, "LastAuthenticatedRegion": used[1]}
     return answer

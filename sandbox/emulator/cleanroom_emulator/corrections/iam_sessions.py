@@ -45,7 +45,9 @@ def assume_role(original: Any, self: TokenResponse) -> ActionResult:
     longest = CHAINED_SECONDS if chained else int((role and role.max_session_duration) or CHAINED_SECONDS)
     if not SHORTEST_SECONDS <= seconds <= longest:
         limit = "the 1 hour session limit for roles assumed by role chaining" if chained else "the MaxSessionDuration set for this role"
-        raise STSValidationError(f"The requested DurationSeconds exceeds {limit}." if seconds > longest else "DurationSeconds is less than 900.")
+        raise STSValidationError(
+            f"The requested DurationSeconds exceeds {limit}." if seconds > longest else "DurationSeconds is less than 900."
+        )
     return original(self)
 
 

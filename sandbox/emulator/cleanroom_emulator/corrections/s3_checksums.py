@@ -154,7 +154,9 @@ def new_builder(original: Any, self: MultipartChecksumBuilder, algorithm: str | 
 
 
 @amendments.method(S3Response, "_key_response_post")
-def key_response_post(original: Any, self: S3Response, request: Any, body: bytes, bucket_name: str, query: dict[str, Any], key_name: str) -> Any:
+def key_response_post(
+    original: Any, self: S3Response, request: Any, body: bytes, bucket_name: str, query: dict[str, Any], key_name: str
+) -> Any:
     if "uploads" in query:
         algorithm = self.headers.get("x-amz-checksum-algorithm")
         status, headers, text = original(self, request, body, bucket_name, query, key_name)
@@ -194,7 +196,10 @@ def _verify_parts(self: S3Response, bucket_name: str, upload_id: str, body: byte
         for name in DIGESTS:
             value = part.get(f"Checksum{name}")
             if stored is not None and value is not None and value != compute_checksum(stored.value, name).decode():
-                raise refuse("InvalidPart", "One or more of the specified parts could not be found. The part might not have been uploaded, or its checksum differs.")
+                raise refuse(
+                    "InvalidPart",
+                    "One or more of the specified parts could not be found. The part might not have been uploaded, or its checksum differs.",
+                )
 
 
 @amendments.method(S3Backend, "get_object_attributes")

@@ -30,14 +30,15 @@ def create_bucket(original: Any, self: S3Backend, *args: Any, **kwargs: Any) -> 
     return bucket
 
 
-@amendments.method(S3Backend, "delete_bucket_encryption")
-def delete_bucket_encryption(original: Any, self: S3Backend, bucket_name: str) -> None:
+@amendments.add(S3Backend)
+def delete_bucket_encryption(self: S3Backend, bucket_name: str) -> None:
     self.get_bucket(bucket_name).encryption = SSE_S3
 
 
 @amendments.method(S3Backend, "put_object")
 def put_object(original: Any, self: S3Backend, bucket_name: str, *args: Any, **kwargs: Any) -> FakeKey:
-    return original(self, bucket_name, *args, **{**kwargs, **_encryption(self.get_bucket(bucket_name), kwargs.get("encryption"), kwargs.get("kms_key_id"))})
+    chosen = _encryption(self.get_bucket(bucket_name), kwargs.get("encryption"), kwargs.get("kms_key_id"))
+    return original(self, bucket_name, *args, **{**kwargs, **chosen})
 
 
 @amendments.method(S3Backend, "create_multipart_upload")

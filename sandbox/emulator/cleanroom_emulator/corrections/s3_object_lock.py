@@ -93,14 +93,16 @@ def key_response_get(original: Any, self: S3Response, query: dict[str, Any], key
     return 200, {"content-type": "application/xml"}, xmltodict.unparse({element: {"@xmlns": NAMESPACE, **answer}})
 
 
-@amendments.method(S3Response, "_get_lock_details")
-def get_lock_details(original: Any, self: S3Response, bucket: FakeBucket, lock_enabled: bool) -> Any:
+@amendments.add(S3Response, "_get_lock_details")
+def get_lock_details(self: S3Response, bucket: FakeBucket, lock_enabled: bool) -> Any:
     """The lock of an upload or copy: that of its headers, each half else from the bucket's default."""
     return _lock(bucket, {name: self.headers.get(LOCK_HEADER + name) for name in ("legal-hold", "mode", "retain-until-date")})
 
 
 @amendments.method(S3Response, "_key_response_post")
-def key_response_post(original: Any, self: S3Response, request: Any, body: bytes, bucket_name: str, query: dict[str, Any], key_name: str) -> Any:
+def key_response_post(
+    original: Any, self: S3Response, request: Any, body: bytes, bucket_name: str, query: dict[str, Any], key_name: str
+) -> Any:
     if "uploads" not in query:
         return original(self, request, body, bucket_name, query, key_name)
     asked = {name: self.headers.get(LOCK_HEADER + name) for name in ("legal-hold", "mode", "retain-until-date")}
@@ -131,7 +133,9 @@ def complete_multipart_upload(original: Any, self: S3Backend, bucket_name: str, 
 @amendments.method(S3Backend, "put_bucket_versioning")
 def put_bucket_versioning(original: Any, self: S3Backend, bucket_name: str, status: str) -> None:
     if status != "Enabled" and self.get_bucket(bucket_name).object_lock_enabled:
-        raise refuse("InvalidBucketState", "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.")
+        raise refuse(
+            "InvalidBucketState", "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed."
+        )
     original(self, bucket_name, status)
 
 
@@ -204,7 +208,10 @@ def _lockable(self: S3Response) -> Any:
     version = self.querystring.get("versionId", [None])[0]
     key = self.backend.get_object(self.bucket_name, self.parse_key_name(), version_id=version, return_delete_marker=True)
     if key is None:
-        raise refuse("NoSuchVersion" if version else "NoSuchKey", "The specified version does not exist." if version else "The specified key does not exist.")
+        raise refuse(
+            "NoSuchVersion" if version else "NoSuchKey",
+            "The specified version does not exist." if version else "The specified key does not exist.",
+        )
     if not isinstance(key, FakeKey):
         raise refuse("MethodNotAllowed", "The specified method is not allowed against this resource.")
     return key

@@ -76,7 +76,15 @@ def _host_name(instance: Any) -> str:
 def _check_filter(key: str, values: list[str]) -> None:
     if key == "PingStatus" and not set(values) <= PING_STATUSES:
         raise InvalidFilterValue(f"PingStatus must be one of {', '.join(sorted(PING_STATUSES))}.")
-    if key not in {"InstanceIds", "PingStatus", "PlatformTypes", "AgentVersion", "ResourceType", "IamRole", "tag-key"} and not key.startswith("tag:"):
+    if key not in {
+        "InstanceIds",
+        "PingStatus",
+        "PlatformTypes",
+        "AgentVersion",
+        "ResourceType",
+        "IamRole",
+        "tag-key",
+    } and not key.startswith("tag:"):
         raise InvalidFilterKey(f"The filter key {key} is not valid.")
 
 

@@ -61,7 +61,9 @@ def delete_document(original: Any, self: SimpleSystemManagerBackend, name: str, 
 
 
 @amendments.method(SimpleSystemManagerBackend, "list_documents")
-def list_documents(original: Any, self: SimpleSystemManagerBackend, document_filter_list: Any, filters: Any, *args: Any, **kwargs: Any) -> Any:
+def list_documents(
+    original: Any, self: SimpleSystemManagerBackend, document_filter_list: Any, filters: Any, *args: Any, **kwargs: Any
+) -> Any:
     filters = filters or []
     for given in filters:
         if given["Key"] not in FILTER_KEYS and not given["Key"].startswith("tag:"):

@@ -52,10 +52,11 @@ def send_command(self: SimpleSystemManagerResponse) -> ActionResult:
         document_version=document.document_version,
         request=request,
         timeout_seconds=int(request.get("TimeoutSeconds") or 3600),
+        execution_seconds=sum(step.timeout_seconds for step in steps if step.applies),
         max_errors=str(request.get("MaxErrors") or "0"),
     )
     output = _output(self, request)
-    command.invocations = [Invocation(command.command_id, instance, steps, command.timeout_seconds, output) for instance in instances]
+    command.invocations = [Invocation(command.command_id, instance, steps, command.total_seconds, output) for instance in instances]
     answer = {**_command(command), "TargetCount": len(request.get("InstanceIds") or []), "CompletedCount": 0, "ErrorCount": 0}
     _commands.setdefault((self.current_account, self.region), []).append(command)
     command.start()
@@ -105,7 +106,9 @@ def list_command_invocations(self: SimpleSystemManagerResponse) -> ActionResult:
         _invocation(command, invocation, details)
         for command in _selected(self)
         for invocation in command.invocations
-        if invocation.known and wanted in (None, invocation.instance.id) and _passes(self, command, status_of(invocation.details), invocation.requested)
+        if invocation.known
+        and wanted in (None, invocation.instance.id)
+        and _passes(self, command, status_of(invocation.details), invocation.requested)
     ]
     found, token = page(invocations, self._get_param("MaxResults"), self._get_param("NextToken"), 50)
     return ActionResult({"CommandInvocations": found, "NextToken": token})
@@ -140,7 +143,9 @@ def _check_request(request: dict[str, Any]) -> None:
         raise SSMException("DuplicateInstanceId", "You can't specify a managed node ID in more than one association.")
     seconds = request.get("TimeoutSeconds")
     if seconds is not None and not TIMEOUT_SECONDS[0] <= seconds <= TIMEOUT_SECONDS[1]:
-        raise ValidationException(f"Value '{seconds}' at 'timeoutSeconds' failed to satisfy constraint: between {TIMEOUT_SECONDS[0]} and {TIMEOUT_SECONDS[1]}.")
+        raise ValidationException(
+            f"Value '{seconds}' at 'timeoutSeconds' failed to satisfy constraint: between {TIMEOUT_SECONDS[0]} and {TIMEOUT_SECONDS[1]}."
+        )
     if len(request.get("Comment") or "") > 100:
         raise ValidationException("Value at 'comment' failed to satisfy constraint: Member must have length less than or equal to 100.")
 

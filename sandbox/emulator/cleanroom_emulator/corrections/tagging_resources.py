@@ -28,14 +28,21 @@ US_EAST_1 = "us-east-1"
 
 @amendments.method(EC2Backend, "iter_tagged_resources")
 def ec2_resources(original: Any, self: EC2Backend) -> Iterator[TaggedResource]:
-    gone = {instance.id for reservation in list(self.reservations.values()) for instance in reservation.instances if instance.state == "terminated"}
+    gone = {
+        instance.id
+        for reservation in list(self.reservations.values())
+        for instance in reservation.instances
+        if instance.state == "terminated"
+    }
     for resource in original(self):
         resource_id = resource.arn.rpartition("/")[2]
         if resource_id in gone:
             continue
         kind = TYPES.get(resource.resource_type)
         if kind:
-            resource = TaggedResource(resource.arn.replace(f":{resource.resource_type[4:]}/", f":{kind[4:]}/"), resource.tags, kind, resource.extra)
+            resource = TaggedResource(
+                resource.arn.replace(f":{resource.resource_type[4:]}/", f":{kind[4:]}/"), resource.tags, kind, resource.extra
+            )
         yield resource
     left_out = {
         "vpc-endpoint": [endpoint for endpoint in list(self.vpc_end_points.values()) if endpoint.state not in GONE],
