@@ -22,6 +22,7 @@ from ..amendments import Amendments
 from ..command_documents import RUN_SHELL_SCRIPT, InvalidParameters, resolve_parameters, steps_of
 from ..pages import page
 from ..run_command import Command, Invocation, OutputLocation, Plugin, status_of
+from ..run_command_answers import command_answer, execution_times, invocation_answer, plugin_name
 
 amendments = Amendments()
 apply = amendments.apply
@@ -57,7 +58,7 @@ def send_command(self: SimpleSystemManagerResponse) -> ActionResult:
     )
     output = _output(self, request)
     command.invocations = [Invocation(command.command_id, instance, steps, command.total_seconds, output) for instance in instances]
-    answer = {**_command(command), "TargetCount": len(request.get("InstanceIds") or []), "CompletedCount": 0, "ErrorCount": 0}
+    answer = {**command_answer(command), "TargetCount": len(request.get("InstanceIds") or []), "CompletedCount": 0, "ErrorCount": 0}
     _commands.setdefault((self.current_account, self.region), []).append(command)
     command.start()
     return ActionResult({"Command": answer})
@@ -78,11 +79,11 @@ def get_command_invocation(self: SimpleSystemManagerResponse) -> ActionResult:
             "Comment": command.request.get("Comment", ""),
             "DocumentName": command.document_name,
             "DocumentVersion": command.document_version,
-            "PluginName": _plugin_name(plugin) if plugin else "",
+            "PluginName": plugin_name(plugin) if plugin else "",
             "Status": status_of(details),
             "StatusDetails": details,
             "ResponseCode": plugin.exit_code if plugin else -1,
-            **_times(plugin),
+            **execution_times(plugin),
             "StandardOutputContent": plugin.stdout if plugin else "",
             "StandardErrorContent": plugin.stderr if plugin else "",
             "StandardOutputUrl": plugin.stdout_url if plugin else "",
@@ -95,7 +96,7 @@ def get_command_invocation(self: SimpleSystemManagerResponse) -> ActionResult:
 @amendments.add(SimpleSystemManagerResponse)
 def list_commands(self: SimpleSystemManagerResponse) -> ActionResult:
     commands = [command for command in _selected(self) if _passes(self, command, command.status, command.requested)]
-    found, token = page([_command(command) for command in commands], self._get_param("MaxResults"), self._get_param("NextToken"), 50)
+    found, token = page([command_answer(command) for command in commands], self._get_param("MaxResults"), self._get_param("NextToken"), 50)
     return ActionResult({"Commands": found, "NextToken": token})
 
 
@@ -103,7 +104,7 @@ def list_commands(self: SimpleSystemManagerResponse) -> ActionResult:
 def list_command_invocations(self: SimpleSystemManagerResponse) -> ActionResult:
     wanted, details = self._get_param("InstanceId"), self._get_param("Details", False)
     invocations = [
-        _invocation(command, invocation, details)
+        invocation_answer(command, invocation, details)
         for command in _selected(self)
         for invocation in command.invocations
         if invocation.known
@@ -233,93 +234,11 @@ def _passes(self: SimpleSystemManagerResponse, command: Command, status: str, re
     return True
 
 
-def _command(command: Command) -> dict[str, Any]:
-    request = command.request
-    return {
-        "CommandId": command.command_id,
-        "DocumentName": command.document_name,
-        "DocumentVersion": request.get("DocumentVersion") or "$DEFAULT",
-        "Comment": request.get("Comment", ""),
-        "ExpiresAfter": command.expires,
-        "Parameters": request.get("Parameters") or {},
-        "InstanceIds": request.get("InstanceIds") or [],
-        "Targets": request.get("Targets") or [],
-        "RequestedDateTime": command.requested,
-        "Status": command.status,
-        "StatusDetails": command.details,
-        "OutputS3Region": request.get("OutputS3Region"),
-        "OutputS3BucketName": request.get("OutputS3BucketName", ""),
-        "OutputS3KeyPrefix": request.get("OutputS3KeyPrefix", ""),
-        "MaxConcurrency": request.get("MaxConcurrency") or "50",
-        "MaxErrors": command.max_errors,
-        "TargetCount": len(command.invocations),
-        "CompletedCount": command.completed_count,
-        "ErrorCount": command.error_count,
-        "DeliveryTimedOutCount": command.undelivered_count,
-        "ServiceRole": "",
-        "NotificationConfig": {"NotificationArn": "", "NotificationEvents": [], "NotificationType": ""},
-        "TimeoutSeconds": command.timeout_seconds,
-    }
-
-
-def _invocation(command: Command, invocation: Invocation, details: bool) -> dict[str, Any]:
-    only = invocation.plugins[0] if len(invocation.plugins) == 1 else None
-    return {
-        "CommandId": command.command_id,
-        "InstanceId": invocation.instance.id,
-        "InstanceName": machines.tags_of(invocation.instance).get("Name", ""),
-        "Comment": command.request.get("Comment", ""),
-        "DocumentName": command.document_name,
-        "DocumentVersion": command.request.get("DocumentVersion") or "$DEFAULT",
-        "RequestedDateTime": invocation.requested,
-        "Status": status_of(invocation.details),
-        "StatusDetails": invocation.details,
-        "StandardOutputUrl": only.stdout_url if only else "",
-        "StandardErrorUrl": only.stderr_url if only else "",
-        "CommandPlugins": [_command_plugin(command, plugin) for plugin in invocation.plugins] if details else [],
-        "ServiceRole": "",
-    }
-
-
-def _command_plugin(command: Command, plugin: Plugin) -> dict[str, Any]:
-    return {
-        "Name": _plugin_name(plugin),
-        "Status": status_of(plugin.details),
-        "StatusDetails": plugin.details,
-        "ResponseCode": plugin.exit_code,
-        "ResponseStartDateTime": plugin.started,
-        "ResponseFinishDateTime": plugin.ended,
-        "Output": plugin.output,
-        "StandardOutputUrl": plugin.stdout_url,
-        "StandardErrorUrl": plugin.stderr_url,
-        "OutputS3BucketName": command.request.get("OutputS3BucketName", ""),
-        "OutputS3KeyPrefix": command.request.get("OutputS3KeyPrefix", ""),
-    }
-
-
-def _plugin_name(plugin: Plugin) -> str:
-    # Schema 1.2 names a step's action where later schemas name the step.
-    return plugin.step.action if plugin.step.name == f"0.{plugin.step.action}" else plugin.step.name
-
-
 def _plugin(invocation: Invocation, name: str | None) -> Plugin | None:
     """The step asked for; without a name the only one there is, or none of several."""
     if name is None:
         return invocation.plugins[0] if len(invocation.plugins) == 1 else None
-    found = next((plugin for plugin in invocation.plugins if _plugin_name(plugin) == name), None)
+    found = next((plugin for plugin in invocation.plugins if plugin_name(plugin) == name), None)
     if found is None:
         raise SSMException("InvalidPluginName", "The plugin name isn't valid.")
     return found
-
-
-def _times(plugin: Plugin | None) -> dict[str, str]:
-    started, ended = (plugin.started, plugin.ended) if plugin else (None, None)
-    return {
-        "ExecutionStartDateTime": _iso(started),
-        "ExecutionElapsedTime": f"PT{(ended - started).total_seconds():.3f}S" if started and ended else "",
-        "ExecutionEndDateTime": _iso(ended),
-    }
-
-
-def _iso(time: datetime | None) -> str:
-    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z") if time else ""
