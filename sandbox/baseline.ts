@@ -36,7 +36,8 @@ type Settings = { [K in keyof BaselineConfig]?: BaselineConfig[K] extends unknow
 export async function installBaseline (installation: BaselineInstallation): Promise<BaselineOutputs> {
   const stack = await baselineStack(installation)
   const { outputs } = await stack.up({ color: 'never', suppressProgress: true, onEvent: installation.onEvent })
-  return Value.Parse(BaselineOutputs, Object.fromEntries(Object.entries(outputs).map(([name, { value }]) => [name, value as unknown])))
+  // The stack says more than the controller is told.
+  return Value.Parse(BaselineOutputs, Value.Clean(BaselineOutputs, Object.fromEntries(Object.entries(outputs).map(([name, { value }]) => [name, value as unknown]))))
 }
 
 /** The stack with its settings in place, for whatever is to be done with it. */

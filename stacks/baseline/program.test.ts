@@ -12,7 +12,7 @@ interface Made { type: string, name: string, inputs: Record<string, unknown>, id
 interface World { made: Made[], outputs: Record<string, unknown>, of: (type: string) => Made[], one: (type: string, name: string) => Record<string, unknown> }
 
 /** What is in the account already, by the invoke that finds it. */
-interface Existing { bucket?: string, aliases?: Record<string, string> }
+interface Existing { bucket?: string, aliases?: Record<string, string>, refusal?: string }
 
 /** As the engine passes on the provider's words: those of Terraform's AWS provider. */
 const absent = (doing: string): Error => Object.assign(new Error(), { details: `${doing}: couldn't find resource` })
@@ -25,6 +25,7 @@ async function declare (config: BaselineConfig, existing: Existing = {}): Promis
     'aws:index/getRegion:getRegion': () => ({ region: 'eu-central-1' }),
     'aws:index/getPartition:getPartition': () => ({ partition: 'aws' }),
     'aws:s3/getBucket:getBucket': ({ bucket }) => {
+      if (existing.refusal) throw Object.assign(new Error(), { details: existing.refusal })
       if (bucket !== existing.bucket) throw absent(`reading S3 Bucket (${bucket})`)
       return { bucket }
     },
@@ -168,6 +169,10 @@ describe('baseline', () => {
     assert.deepEqual(again.made.filter(({ id }) => id).map(({ type, id }) => [type.split(':')[2], id]).sort(), [
       ['Alias', 'alias/cleanroom-evidence'], ['Alias', 'alias/cleanroom-signing'], ['Bucket', VAULT], ['Key', 'key-1'], ['Key', 'key-2']
     ])
+  })
+
+  it('stops where it may not look, rather than taking that for an empty account', async () => {
+    await assert.rejects(declare(parseConfig({}), { refusal: 'reading S3 Bucket: AccessDenied' }), /AccessDenied/)
   })
 
   it('takes names from the prefix, so that a second baseline fits beside the first', async () => {

@@ -99,9 +99,20 @@ describe('baseline on the sandbox', function () {
     assert.deepEqual(Messages?.map(({ Body }) => Body), ['i-0123456789abcdef0'])
   })
 
-  it('destroys all but the vault and its keys, and says so', async () => {
+  it('says in words beforehand what a destroy would keep, and why', async () => {
+    const said = await shell(installation, 'stack', 'output', 'keptOnDestroy')
+    for (const kept of [`Evidence vault ${VAULT}: Object Lock keeps its contents`, first.evidenceKeyArn, first.signingKeyArn]) assert.ok(said.includes(kept), kept)
+  })
+
+  it('destroys all but the vault and its keys, and marks those as retained', async () => {
     const said = await shell(installation, 'destroy', '--yes', '--skip-preview')
-    assert.match(said, new RegExp(`keptOnDestroy[^]*Evidence vault ${VAULT}: Object Lock keeps its contents`))
+    const retained = [...said.matchAll(/aws:\w+:(\w+) (\S+) deleted .*\[retain\]/g)].map(([, type, name]) => `${type} ${name}`)
+    assert.deepEqual(retained.sort(), [
+      'Alias evidence-key', 'Alias signing-key', 'Bucket evidence-vault', 'BucketLifecycleConfiguration evidence-vault',
+      'BucketObjectLockConfiguration evidence-vault', 'BucketOwnershipControls evidence-vault', 'BucketPolicy evidence-vault',
+      'BucketPublicAccessBlock evidence-vault', 'BucketServerSideEncryptionConfiguration evidence-vault', 'BucketVersioning evidence-vault',
+      'Key evidence-key', 'Key signing-key', 'KeyPolicy evidence-key', 'KeyPolicy signing-key'
+    ])
 
     const kept = await aws.s3.send(new GetObjectCommand({ Bucket: VAULT, Key: 'incidents/i-1/test/a/kept.txt' }))
     assert.equal(await kept.Body?.transformToString(), 'kept')
@@ -153,12 +164,12 @@ describe('baseline on the sandbox', function () {
 })
 
 /** What `pulumi` says in a shell at the repository's root. @throws with its output when it fails */
-async function shell (installation: BaselineInstallation, command: string, ...options: string[]): Promise<string> {
+async function shell (installation: BaselineInstallation, ...command: string[]): Promise<string> {
   const { pulumiHomeBin } = toolchain()
   const env = pulumiEnvironment(installation)
   const settings = join(installation.workDir, `Pulumi.${installation.stack}.yaml`)
   const { stdout } = await promisify(execFile)(join(pulumiHomeBin, 'pulumi'), [
-    command, '--stack', installation.stack, '--config-file', settings, '--non-interactive', '--color', 'never', ...options
+    ...command, '--stack', installation.stack, '--non-interactive', '--color', 'never', ...command[0] === 'stack' ? [] : ['--config-file', settings]
   ], { cwd: REPOSITORY, env: { ...process.env, ...env, NODE_OPTIONS: '--import=tsx', PATH: `${pulumiHomeBin}:${env.PATH}` }, maxBuffer: 1 << 24 })
   return stdout
 }
