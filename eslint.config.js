@@ -14,6 +14,8 @@ export default [
       '@typescript-eslint/await-thenable': 'error',
       '@typescript-eslint/no-explicit-any': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      // A schema and the type that is read from it share one name; TypeScript itself refuses real redeclarations.
+      '@typescript-eslint/no-redeclare': 'off',
       'no-restricted-syntax': ['error', { selector: 'ExportDefaultDeclaration', message: 'Named exports only.' }],
       'no-param-reassign': 'error',
       'no-console': 'error'

@@ -39,13 +39,13 @@ export async function superviseController ({ stateDir, env, onStart }: Controlle
       stdio: ['ignore', openSync(output, 'a'), openSync(output, 'a')]
     })
     child = started
-    started.once('exit', () => { if (!stopping) void restart() })
+    started.once('exit', () => { if (!stopping) restart().catch((error: unknown) => { console.error(error) }) })
     api = await readyOf(started, readyFile, output)
     await onStart({ pid: started.pid!, api })
   }
   const restart = async (): Promise<void> => {
     await sleep(250)
-    if (!stopping) await run().catch((error: unknown) => { console.error(error) })
+    if (!stopping) await run()
   }
   await run()
   return {

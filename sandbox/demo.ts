@@ -24,8 +24,8 @@ const LIMIT_MS = 5 * 60_000
 async function main (): Promise<void> {
   const { values } = parseArgs({ options: { report: { type: 'string' }, keep: { type: 'boolean' } } })
   const report = new DemoReport()
-  const interrupted = new Promise<void>((stop) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { stop() })
+  const interrupted = new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { resolve() })
   })
   let sandbox: RunningSandbox | undefined
   let incidentId: string | undefined

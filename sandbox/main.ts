@@ -33,8 +33,8 @@ async function main (): Promise<void> {
     console.log(USAGE)
     return
   }
-  const ended = new Promise<void>((end) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { end() })
+  const ended = new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { resolve() })
   })
   const options: SandboxOptions = {
     baseline: !values['no-baseline'],

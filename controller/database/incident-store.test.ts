@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Incident } from '../incident/incident.ts'
 import { startEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.ts'
@@ -130,8 +129,9 @@ describe('the store of incidents', function () {
     await store.open(incident('a1', 'i-1'), { requestHash: '1' })
     let stop: (() => Promise<void>) | undefined
     try {
-      const heard = new Promise<string>((resolve, reject) => { store.onEvent(resolve).then((end) => { stop = end }, reject) })
-      while (!stop) await sleep(5)
+      let told: (incidentId: string) => void = () => {}
+      const heard = new Promise<string>((resolve) => { told = resolve })
+      stop = await store.onEvent((incidentId) => { told(incidentId) })
       await store.addEvent('a1', { type: 'z', data: {} })
       assert.equal(await heard, 'a1')
     } finally {

@@ -10,6 +10,7 @@ import { step, workflow, type Workflow } from '../durable/durable.ts'
 import { controllerActor } from '../incident/custody.ts'
 import { CleanroomError } from '../incident/errors.ts'
 import type { ResponseParts } from './parts.ts'
+import { tell } from './room-lane.ts'
 import { POLICY } from './step-policies.ts'
 
 export interface ClosureInput { incidentId: string, why: 'reviewed' | 'cancelled', attempt: number }
@@ -59,9 +60,7 @@ export function registerClosure (parts: ResponseParts): Workflow<[ClosureInput],
  */
 async function destroyRoom ({ baseline, clients, custody, incidents, rooms }: ResponseParts, incidentId: string, attempt: number): Promise<void> {
   const destroyed = await step('close.destroy-room', POLICY.engine, async () =>
-    await rooms.destroy(incidentId, (event) => {
-      incidents.addEvent(incidentId, { type: 'room.progress', data: { ...event } }).catch(() => {})
-    }))
+    await rooms.destroy(incidentId, (event) => { tell({ incidents }, incidentId, event) }))
   await step('close.prove-absence', POLICY.poll, async () => {
     const absence = await proveAbsence({ ec2: clients.ec2(baseline, 'build'), iam: clients.iam(baseline, 'build') }, incidentId)
     const remaining = destroyed.state === 'stalled' ? destroyed.remaining : []

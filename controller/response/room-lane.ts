@@ -56,7 +56,7 @@ async function up (parts: ResponseParts, { incidentId, expiresAt, attempt }: Roo
     await update(parts, incidentId, (room) => { room.state = 'creating' }, 'room.creating', { what })
   })
   const outputs = await step(`room.up/${what}`, POLICY.engine, async () =>
-    await rooms.up({ incidentId, disks, expiresAt }, (event) => { void tell(parts, incidentId, event) }))
+    await rooms.up({ incidentId, disks, expiresAt }, (event) => { tell(parts, incidentId, event) }))
   await step(`room.prove/${what}`, POLICY.poll, async () => {
     const proof = await proveIsolation({ ec2: clients.ec2(baseline, 'build'), iam: clients.iam(baseline, 'build') }, {
       incidentId, baseline, vpcId: outputs.vpcId, workstationId: outputs.workstationId, workstationRoleName: outputs.workstationRoleName
@@ -80,6 +80,6 @@ async function update ({ incidents }: ResponseParts, incidentId: string, edit: (
 }
 
 /** Progress is told where it can be: losing a line of it must not fail the room. */
-async function tell ({ incidents }: ResponseParts, incidentId: string, event: RoomEvent): Promise<void> {
-  await incidents.addEvent(incidentId, { type: 'room.progress', data: { ...event } }).catch(() => {})
+export function tell ({ incidents }: Pick<ResponseParts, 'incidents'>, incidentId: string, event: RoomEvent): void {
+  incidents.addEvent(incidentId, { type: 'room.progress', data: { ...event } }).catch(() => {})
 }

@@ -23,7 +23,7 @@ const WORDS: Record<string, Words> = {
 /** Reads the stream until stopped; a lost stream is no failure of the demo. */
 export function tellProgress (api: string, incidentId: string, token: string, say: (words: string) => void): { stop: () => void } {
   const stopper = new AbortController()
-  void read(api, incidentId, token, say, stopper.signal).catch(() => {})
+  read(api, incidentId, token, say, stopper.signal).catch(() => {})
   return { stop: () => { stopper.abort() } }
 }
 
