@@ -35,6 +35,8 @@ export interface CleanRoomsOptions {
   engines?: number
   /** Longest operation, then it is stopped. */
   timeoutMs?: number
+  /** How long a stopped engine may take to finish what it has begun and write it down, before it is killed. */
+  stopGraceMs?: number
   /** Further environment of the engine, for example credentials for the state bucket. */
   environment?: () => Promise<Record<string, string>>
 }
@@ -56,21 +58,18 @@ export type Destroyed = { state: 'absent' } | { state: 'stalled', remaining: str
 type Operation = (stack: Stack, options: { onEvent: EngineLog['receive'], signal: AbortSignal, refresh: boolean }) => Promise<unknown>
 
 const PROJECT = 'clean-room'
-const DEFAULT_CIDR = '10.255.255.0/24'
+const DEFAULTS = { cidr: '10.255.255.0/24', engines: 3, timeoutMs: 30 * 60_000, stopGraceMs: 60_000 }
 const nothing = async () => {}
 
-/** How long a stopped engine may take to finish what it has begun and write it down. */
-const STOP_GRACE_MS = 60_000
-
 export class CleanRooms {
-  readonly #options: CleanRoomsOptions
+  readonly #options: CleanRoomsOptions & typeof DEFAULTS
   readonly #perStack = new OneAtATime()
   readonly #engines: Turns
   #command: Promise<PulumiCommand> | undefined
 
   constructor (options: CleanRoomsOptions) {
-    this.#options = options
-    this.#engines = new Turns(options.engines ?? 3)
+    this.#options = { ...DEFAULTS, ...options }
+    this.#engines = new Turns(this.#options.engines)
   }
 
   /**
@@ -124,13 +123,13 @@ export class CleanRooms {
 
   /** One operation, after recovery where there was something before; once more if a dead engine held the lock. */
   async #operate (stack: Stack, incidentId: string, operation: Operation, log: EngineLog, isNew = false): Promise<void> {
+    const { cloud, timeoutMs } = this.#options
     const run = async (refresh: boolean) => {
       const stopper = new AbortController()
-      const timeoutMs = this.#options.timeoutMs ?? 30 * 60_000
       let kill: NodeJS.Timeout | undefined
       const timer = setTimeout(() => {
         stopper.abort()
-        kill = setTimeout(() => { stopEngine(this.#pidFile(incidentId), 0).catch(() => {}) }, STOP_GRACE_MS)
+        kill = setTimeout(() => { stopEngine(this.#pidFile(incidentId), 0).catch(() => {}) }, this.#options.stopGraceMs)
       }, timeoutMs)
       try {
         await operation(stack, { onEvent: log.receive, signal: stopper.signal, refresh })
@@ -142,7 +141,7 @@ export class CleanRooms {
         clearTimeout(kill)
       }
     }
-    const recovered = async () => (await reconcile(stack, this.#options.cloud, incidentId)).stale
+    const recovered = async () => (await reconcile(stack, cloud, incidentId)).stale
     try {
       await run(isNew ? false : await recovered())
     } catch (error) {
@@ -155,7 +154,7 @@ export class CleanRooms {
 
   /** An impossible room is refused before anything is made. */
   #program ({ incidentId, disks, expiresAt }: RoomRequest): InlineProgramArgs['program'] {
-    const { baseline, cidr = DEFAULT_CIDR } = this.#options
+    const { baseline, cidr } = this.#options
     const input: CleanRoomInput = {
       incidentId, baseline, cidr, instanceType: baseline.workstation.instanceTypes[0] as string, volumes: disks, expiresAt
     }
@@ -169,7 +168,7 @@ export class CleanRooms {
   async #exclusively<T> (incidentId: string, task: () => Promise<T>): Promise<T> {
     return await this.#perStack.take(incidentId, async () => await this.#engines.take(async () => {
       await mkdir(this.#workDir(incidentId), { recursive: true })
-      await stopEngine(this.#pidFile(incidentId), STOP_GRACE_MS)
+      await stopEngine(this.#pidFile(incidentId), this.#options.stopGraceMs)
       try {
         return await task()
       } catch (error) {

@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import * as EC2 from '@aws-sdk/client-ec2'
-import { CreatePolicyCommand, IAMClient } from '@aws-sdk/client-iam'
+import { CreatePolicyCommand, CreateRoleCommand, IAMClient, PutRolePolicyCommand } from '@aws-sdk/client-iam'
 import { CreateKeyCommand, KMSClient } from '@aws-sdk/client-kms'
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { CleanRooms } from '../../controller/clean-room/engine.ts'
@@ -63,7 +63,7 @@ export function cloudAt (endpoint: string): Cloud {
 }
 
 /** Clean rooms as a controller would have them, in this process. */
-export function roomsOf ({ endpoint, stateDir, baseline }: WorldFacts, otherwise: { timeoutMs?: number } = {}): CleanRooms {
+export function roomsOf ({ endpoint, stateDir, baseline }: WorldFacts, otherwise: { timeoutMs?: number, stopGraceMs?: number } = {}): CleanRooms {
   const { pulumiHome, pluginDir } = toolchain()
   return new CleanRooms({
     baseline,
@@ -97,9 +97,11 @@ async function makeBaseline (endpoint: string, { ec2, iam }: Cloud): Promise<Bas
     RootDeviceName: '/dev/xvda',
     BlockDeviceMappings: [{ DeviceName: '/dev/xvda', Ebs: { VolumeSize: 8, DeleteOnTermination: true } }]
   }))
-  const boundary = await iam.send(new CreatePolicyCommand({
-    PolicyName: 'boundary', PolicyDocument: JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] })
-  }))
+  const anything = JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] })
+  const boundary = await iam.send(new CreatePolicyCommand({ PolicyName: 'boundary', PolicyDocument: anything }))
+  const trust = { Effect: 'Allow', Principal: { AWS: `arn:aws:iam::${EXAMPLE_BASELINE.accountId}:root` }, Action: 'sts:AssumeRole' }
+  await iam.send(new CreateRoleCommand({ RoleName: 'build', AssumeRolePolicyDocument: JSON.stringify({ Version: '2012-10-17', Statement: [trust] }) }))
+  await iam.send(new PutRolePolicyCommand({ RoleName: 'build', PolicyName: 'anything', PolicyDocument: anything }))
   s3.destroy()
   return {
     ...EXAMPLE_BASELINE,
