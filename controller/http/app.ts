@@ -10,7 +10,7 @@ import { openapi } from './openapi.ts'
 import type { AppPorts } from './ports.ts'
 import { problemDocument, sendProblem } from './problem.ts'
 import { requestMetrics } from './request-metrics.ts'
-import { responseHeaders } from './response-headers.ts'
+import { headersOf, responseHeaders } from './response-headers.ts'
 import { evidenceRoutes } from './routes/evidence.ts'
 import { eventRoutes } from './routes/events.ts'
 import { incidentRoutes } from './routes/incidents.ts'
@@ -22,17 +22,17 @@ import { validation } from './validation.ts'
 const BODY_LIMIT = 64 * 1024
 /** How long a client may take to send a request. */
 const REQUEST_LIMIT_MS = 30_000
-const HEARTBEAT_MS = 15_000
 
-/** The whole API, not yet listening. */
-export async function buildApp (ports: AppPorts): Promise<FastifyInstance> {
+/** The whole API, not yet listening. `heartbeatMs`: how often a silent event stream shows that it is alive. */
+export async function buildApp (ports: AppPorts, { heartbeatMs = 15_000 } = {}): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: ports.logger,
     genReqId: requestId,
     bodyLimit: BODY_LIMIT,
     requestTimeout: REQUEST_LIMIT_MS,
     routerOptions: { maxParamLength: 255 },
-    frameworkErrors: (error, request, reply) => { sendProblem(error, request as FastifyRequest, reply) },
+    // These come before any hook.
+    frameworkErrors: (error, request, reply) => { sendProblem(error, request as FastifyRequest, reply.headers(headersOf(request))) },
     clientErrorHandler (error, socket) {
       // No request could be read, so there is nothing but the socket to answer on.
       const status = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }[error.code] ?? 400
@@ -52,7 +52,7 @@ export async function buildApp (ports: AppPorts): Promise<FastifyInstance> {
   await app.register(notFound)
   await app.register(authorization, { identity: ports.identity })
   await app.register(validation)
-  await app.register(fastifySSE, { heartbeatInterval: HEARTBEAT_MS })
+  await app.register(fastifySSE, { heartbeatInterval: heartbeatMs })
   await app.register(openapi)
   for (const routes of [operationRoutes, incidentRoutes, reviewRoutes, evidenceRoutes, eventRoutes]) await app.register(routes, ports)
   await app.ready()

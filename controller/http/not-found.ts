@@ -3,8 +3,7 @@
  */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { CleanroomError } from '../incident/errors.ts'
-import { sendProblem } from './problem.ts'
+import { Refusal, sendProblem } from './problem.ts'
 
 export const notFound = fp(async (app: FastifyInstance) => {
   const methodsOf = new Map<string, string[]>()
@@ -15,12 +14,12 @@ export const notFound = fp(async (app: FastifyInstance) => {
     const path = request.url.split('?', 1)[0]!
     const known = [...methodsOf].find(([pattern]) => matches(pattern, path))
     if (!known) {
-      return sendProblem(new CleanroomError('NOT_FOUND', `There is nothing at ${path}.`, { extra: { fix: 'Read /openapi.json for what there is.' } }), request, reply)
+      return sendProblem(new Refusal({ code: 'NOT_FOUND', detail: `There is nothing at ${path}.`, fix: 'Read /openapi.json for what there is.' }), request, reply)
     }
     const [pattern, methods] = known
     reply.header('allow', methods.join(', '))
-    return sendProblem(new CleanroomError('INVALID_REQUEST', `${pattern} does not answer ${request.method}.`, {
-      extra: { status: 405, title: 'Method not allowed', fix: `Use ${methods.join(' or ')}.` }
+    return sendProblem(new Refusal({
+      code: 'INVALID_REQUEST', status: 405, title: 'Method not allowed', detail: `${pattern} does not answer ${request.method}.`, fix: `Use ${methods.join(' or ')}.`
     }), request, reply)
   })
 }, { name: 'not-found' })

@@ -18,7 +18,19 @@ export interface ProblemDocument {
   [member: string]: unknown
 }
 
-type Told = Pick<ProblemDocument, 'code' | 'detail'> & Partial<ProblemDocument>
+/** What is said of an error; what is not said, the list of errors says by the code. */
+export type Told = Pick<ProblemDocument, 'code' | 'detail'> & Partial<Pick<ProblemDocument, 'status' | 'title' | 'fix' | 'errors'>>
+
+/** A request that the edge itself refuses, with its own words. */
+export class Refusal extends Error {
+  readonly told: Told
+
+  constructor (told: Told) {
+    super(told.detail)
+    this.name = 'Refusal'
+    this.told = told
+  }
+}
 
 /** What the HTTP framework refuses before a route is reached, by its code. */
 const REFUSALS: Record<string, Told> = {
@@ -47,7 +59,8 @@ export function problemDocument (error: unknown, request: Pick<FastifyRequest, '
   }
 }
 
-function toldOf (error: unknown): Told {
+function toldOf (error: unknown): Told & Record<string, unknown> {
+  if (error instanceof Refusal) return error.told
   const { code, validation, validationContext, statusCode } = error as { code?: unknown, validation?: unknown, validationContext?: string, statusCode?: unknown }
   if (validation) {
     const errors = invalidFields(validation, validationContext ?? 'body')
@@ -61,7 +74,7 @@ function toldOf (error: unknown): Told {
   // What nobody foresaw is for the log: its words may hold anything.
   if (known === 'INTERNAL') return { code: 'INTERNAL', detail: 'The request could not be answered. Nothing more is known to be said safely.' }
   const { tokenPresented, ...extra } = (error as Partial<CleanroomError>).extra ?? {}
-  return { ...extra, code: known, detail: messageOf(error) }
+  return { ...extra, code: known, detail: messageOf(error), status: undefined, title: undefined, fix: undefined }
 }
 
 /** Answers with a problem document; logs what is ours to mend. */

@@ -13,6 +13,10 @@ const HEADERS = {
   'x-frame-options': 'DENY'
 }
 
+export function headersOf ({ id }: { id: string }): Record<string, string> {
+  return { ...HEADERS, 'x-request-id': id }
+}
+
 export const responseHeaders = fp(async (app) => {
-  app.addHook('onRequest', async (request, reply) => { reply.headers({ ...HEADERS, 'x-request-id': request.id }) })
+  app.addHook('onRequest', async (request, reply) => { reply.headers(headersOf(request)) })
 }, { name: 'response-headers' })

@@ -3,10 +3,10 @@
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import { CleanroomError } from '../../incident/errors.ts'
 import { AnalysisRun, Incident } from '../../incident/incident.ts'
 import { pageOf, PageOf, pageQuery, PageQuerystring } from '../paging.ts'
 import type { AppPorts } from '../ports.ts'
+import { Refusal } from '../problem.ts'
 import { IncidentParams } from './parameters.ts'
 
 const StartAnalysis = Type.Object({
@@ -34,8 +34,10 @@ export const reviewRoutes: FastifyPluginAsyncTypebox<AppPorts> = async (app, { i
   }, async (request, reply) => {
     const { expiresAt } = request.body
     if (expiresAt !== undefined && Date.parse(expiresAt) <= Date.now()) {
-      throw new CleanroomError('INVALID_REQUEST', '/expiresAt is not in the future.', {
-        extra: { errors: [{ path: '/expiresAt', message: 'is not in the future', fix: 'Name a later time, with its offset from UTC.' }] }
+      throw new Refusal({
+        code: 'INVALID_REQUEST',
+        detail: '/expiresAt is not in the future.',
+        errors: [{ path: '/expiresAt', message: 'is not in the future', fix: 'Name a later time, with its offset from UTC.' }]
       })
     }
     return await reply.code(202).send(await incidents.review(request.params.id, request.body, request.caller))
