@@ -3,7 +3,6 @@
  * against the AWS API with credentials of the demo's own, never against Cleanroom's word.
  */
 import { writeFile } from 'node:fs/promises'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import type { Incident } from '../controller/incident/incident.ts'
 import { ApiClient } from './demo/api-client.ts'
@@ -19,7 +18,6 @@ const NEIGHBOUR = 'web2'
 
 /** Times as they are felt on AWS, shortened. */
 const PENDING = 'snapshot=4,volume=1,instance=2'
-const LIMIT_MS = 5 * 60_000
 
 async function main (): Promise<void> {
   const { values } = parseArgs({ options: { report: { type: 'string' }, keep: { type: 'boolean' } } })
@@ -57,6 +55,7 @@ async function respond (sandbox: RunningSandbox, report: DemoReport, opened: (id
   const neighbour = scenario.instances[NEIGHBOUR]!
   const api = new ApiClient(() => sandbox.api!)
   const witness = new CloudWitness(sandbox.awsEndpoint, sandbox.region)
+  const suspectWasTarget = await witness.isTarget(suspect.targetGroupArn!, suspect.instanceId)
   const neighbourBefore = await witness.portrait(neighbour.instanceId, neighbour.targetGroupArn)
 
   report.begin(`Opening an incident on ${SUSPECT} (${suspect.instanceId})`)
@@ -66,37 +65,22 @@ async function respond (sandbox: RunningSandbox, report: DemoReport, opened: (id
   opened(id)
   report.note(`Incident ${id}`)
   const telling = tellProgress(sandbox.api!, id, tokens.analyst, (words) => { report.note(words) })
-  const reviewed = await reach(api, id, tokens.analyst, 'in-review')
+  const reviewed = await api.reach(id, tokens.analyst, 'in-review')
   const about: DemoCase = { api, witness, report, incident: reviewed, token: tokens.analyst, baseline: baseline! }
 
   report.begin('Asking AWS whether it is so')
-  await checkContainment(about, suspect, { instance: neighbour, before: neighbourBefore })
+  await checkContainment(about, suspect, suspectWasTarget, { instance: neighbour, before: neighbourBefore })
   await checkRoom(about)
   await checkFindings(about, DEMO_SCENARIO, scenario.instances)
 
   report.begin('The analyst closes the case')
   await api.call('POST', `/incidents/${id}/review`, tokens.analyst, { decision: 'close', comment: 'Confirmed: web shell, miner and rogue key. Rebuild from the image.' })
-  const closed = { ...about, incident: await reach(api, id, tokens.analyst, 'closed') }
+  const closed = { ...about, incident: await api.reach(id, tokens.analyst, 'closed') }
   telling.stop()
 
   report.begin('Asking AWS what is left')
   await checkLeftovers(closed, suspect, { instance: neighbour, before: neighbourBefore })
   await checkEvidence(closed)
-}
-
-/** @throws Error when the incident needs attention instead, or takes too long */
-async function reach (api: ApiClient, id: string, token: string, phase: Incident['phase']): Promise<Incident> {
-  const deadline = Date.now() + LIMIT_MS
-  for (;;) {
-    const incident = await api.incident(id, token)
-    if (incident.phase === phase) return incident
-    if (incident.phase === 'needs-attention') {
-      const { code, message, diagnostics = [] } = incident.problem!
-      throw new Error(`the incident needs attention: ${code}: ${message}\n${diagnostics.join('\n')}`)
-    }
-    if (Date.now() > deadline) throw new Error(`the incident was still ${incident.phase} after ${LIMIT_MS / 60_000} minutes`)
-    await sleep(250)
-  }
 }
 
 await main()

@@ -1,7 +1,10 @@
 /**
  * The few calls of Cleanroom's HTTP API that the demo makes, as any client would.
  */
-import type { Artifact, Finding, Incident, LedgerEntry } from '../../controller/incident/incident.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Artifact, Finding, Incident, LedgerEntry, Phase } from '../../controller/incident/incident.ts'
+
+const LIMIT_MS = 5 * 60_000
 
 export class ApiClient {
   readonly #api: () => string
@@ -26,6 +29,27 @@ export class ApiClient {
   findings = (id: string, token: string): Promise<Finding[]> => this.#all(`/incidents/${id}/findings`, token)
   evidence = (id: string, token: string): Promise<Artifact[]> => this.#all(`/incidents/${id}/evidence`, token)
   ledger = (id: string, token: string): Promise<LedgerEntry[]> => this.#all(`/incidents/${id}/ledger`, token)
+
+  /**
+   * Waits until the incident is in that phase. A controller that is being restarted is waited for.
+   * @throws Error when it needs attention instead, or takes longer than five minutes
+   */
+  async reach (id: string, token: string, phase: Phase): Promise<Incident> {
+    const deadline = Date.now() + LIMIT_MS
+    for (;;) {
+      const incident = await this.incident(id, token).catch((error: unknown) => {
+        if (error instanceof TypeError) return undefined
+        throw error
+      })
+      if (incident?.phase === phase) return incident
+      if (incident?.phase === 'needs-attention') {
+        const { code, message, diagnostics = [] } = incident.problem!
+        throw new Error(`the incident needs attention: ${code}: ${message}\n${diagnostics.join('\n')}`)
+      }
+      if (Date.now() > deadline) throw new Error(`the incident was still ${incident?.phase ?? 'out of reach'} after ${LIMIT_MS / 60_000} minutes`)
+      await sleep(250)
+    }
+  }
 
   async #all<T> (path: string, token: string): Promise<T[]> {
     const items: T[] = []

@@ -24,7 +24,7 @@ export interface DemoCase {
 /** The machine that must stay as it was, and how it was. */
 export interface Untouched { instance: LoadedInstance, before: string }
 
-export async function checkContainment ({ witness, report, incident }: DemoCase, suspect: LoadedInstance, neighbour: Untouched): Promise<void> {
+export async function checkContainment ({ witness, report, incident }: DemoCase, suspect: LoadedInstance, wasTarget: boolean, neighbour: Untouched): Promise<void> {
   const { instanceId } = suspect
   await report.verify('every interface is in one group that has no rule', async () => {
     const interfaces = await witness.interfaces(instanceId)
@@ -40,7 +40,7 @@ export async function checkContainment ({ witness, report, incident }: DemoCase,
     return { ok: group === undefined, detail: group ?? `was in ${suspect.autoScalingGroup}` }
   })
   await report.verify('its target group sends it nothing', async () => ({
-    ok: !await witness.isTarget(suspect.targetGroupArn!, instanceId), detail: suspect.targetGroupArn!.split('/')[1]!
+    ok: wasTarget && !await witness.isTarget(suspect.targetGroupArn!, instanceId), detail: `was in ${suspect.targetGroupArn!.split('/')[1]!}`
   }))
   await report.verify('it can\'t be terminated by API', async () => ({ ok: await witness.terminationProtected(instanceId), detail: '' }))
   await checkNeighbour(witness, report, neighbour)
