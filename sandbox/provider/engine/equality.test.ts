@@ -1,6 +1,6 @@
 import { deepEqual, equal, notDeepEqual } from 'node:assert/strict'
-import { changes, projectInputs, same } from './equality.ts'
-import { may, must, UNKNOWN, view } from './schema.ts'
+import { changes, projectInputs, same, standingInputs } from './equality.ts'
+import { may, must, UNKNOWN, view, type Properties } from './schema.ts'
 
 const schema = view(must.object({
   name: must.text({ replaces: true }),
@@ -10,7 +10,7 @@ const schema = view(must.object({
   policy: may.json(),
   disk: may.object({ size: may.number({ computed: true }), encrypted: may.flag({ computed: true, replaces: true }) }, { computed: true }),
   rules: may.set(must.object({ port: must.number(), label: may.text({ computed: true }) })),
-  enabled: may.flag()
+  enabled: may.flag({ default: false })
 }))
 const of = (property: string) => schema.properties![property]
 
@@ -53,6 +53,15 @@ describe('what a change of inputs does', () => {
 
   it('is nothing where the program leaves to AWS what AWS may choose', () => {
     deepEqual(changes(schema, { name: 'a', groups: ['x'], disk: { size: 1 } }, { name: 'a' }), [])
+  })
+
+  it('is nothing where the program says aloud what is so already', () => {
+    const state = { name: 'a', description: 'Managed', groups: ['x', 'y'], disk: { size: 1, encrypted: true }, rules: [{ port: 1, label: 'one' }] }
+    const said = { name: 'a', description: 'Managed', groups: ['y', 'x'], disk: { encrypted: true }, rules: [{ port: 1 }], enabled: false }
+    const told = (olds: Properties, news: Properties) => changes(schema, standingInputs(schema, state, olds, news), news).map(({ path }) => path)
+    deepEqual(told({ name: 'a', disk: { size: 1 } }, { ...said, disk: { size: 1, encrypted: true } }), [])
+    deepEqual(told({}, said), [])
+    deepEqual(told({ name: 'a' }, { ...said, disk: { encrypted: false }, groups: ['z'] }), ['groups', 'disk.encrypted'])
   })
 
   it('counts a value that is not known yet as changed', () => {

@@ -96,6 +96,25 @@ function project (schema: SchemaView, actual: unknown, former: unknown): unknown
   return actual
 }
 
+/**
+ * The inputs a resource has, for comparison with new ones: what the program gave, and where it gave nothing what AWS
+ * has. So saying aloud what is so already is no change, nor is adopting a resource that is as the program says.
+ */
+export function standingInputs (schema: SchemaView, state: Properties, olds: Properties, news: Properties): Properties {
+  const standing = { ...olds }
+  for (const [key, property] of Object.entries(schema.properties ?? {})) {
+    const [before, after, actual] = [olds[key], news[key], state[key]]
+    if (property.properties && isRecord(before) && isRecord(after) && isRecord(actual)) {
+      standing[key] = standingInputs(property, actual, before, after)
+    } else if (before === undefined && after !== undefined) {
+      standing[key] = actual === undefined
+        ? property.default
+        : same(property, project(property, actual, after), after) ? after : actual
+    }
+  }
+  return standing
+}
+
 export interface Change { path: string, replaces: boolean, kind: 'add' | 'delete' | 'update' }
 
 /** What differs between two sets of inputs; `undefined` for something AWS may choose is no difference. */

@@ -2,7 +2,7 @@
 import { wasAutonamed } from './autoname.ts'
 import type { AwsCall } from './aws-call.ts'
 import { inputSchema } from './check.ts'
-import { changes, projectInputs, same, type Change } from './equality.ts'
+import { changes, projectInputs, same, standingInputs, type Change } from './equality.ts'
 import type { ResourceType, Tags } from './resource-type.ts'
 import { hasUnknown, isRecord, UNKNOWN, view, type Properties } from './schema.ts'
 import { until } from './wait.ts'
@@ -14,7 +14,8 @@ export interface TagRules { defaultTags: Tags, ignoredTag (key: string): boolean
 export function diff (
   type: ResourceType, name: string, region: string, rules: TagRules, state: Properties, olds: Properties, news: Properties
 ): Diff {
-  const found = changes(view(inputSchema(type)), olds, news)
+  const schema = view(inputSchema(type))
+  const found = changes(schema, standingInputs(schema, state, olds, news), news)
   const also = type.replacesOn?.(olds, news) ?? []
   const all = found.map(change => ({ ...change, replaces: change.replaces || (!type.update && change.path.split('.')[0] !== 'tags') || also.includes(change.path) }))
   // A provider that moved to another Region takes its resources with it.
@@ -103,7 +104,8 @@ export function inputsFrom (type: ResourceType, state: Properties, former: Prope
 export async function update (
   type: ResourceType, call: AwsCall, id: string, state: Properties, olds: Properties, news: Properties, rules: TagRules
 ): Promise<Properties> {
-  const changed = new Set(changes(view(inputSchema(type)), olds, news).map(({ path }) => path.split('.')[0]!))
+  const schema = view(inputSchema(type))
+  const changed = new Set(changes(schema, standingInputs(schema, state, olds, news), news).map(({ path }) => path.split('.')[0]!))
   changed.delete('tags')
   if (type.tagging) await updateTags(type, call, id, state)
   if (changed.size > 0) await type.update?.(call, id, { ...unchosen(type, state, news), ...news }, olds, changed)
