@@ -10,19 +10,18 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { cacheDirectory } from '../toolchain/paths.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
-const lockFile = fileURLToPath(new URL('../../package-lock.json', import.meta.url))
+const lockFile = '../../package-lock.json'
 const bundles = join(cacheDirectory(), 'provider')
 
 /** The AWS SDK's notice on this Node.js version would be repeated in every engine run. */
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
 
+/** The same for equal sources, wherever the checkout is. */
 function sourcesDigest () {
   const digest = createHash('sha256')
   const sources = readdirSync(here, { recursive: true }).map(String)
     .filter(path => path.endsWith('.ts') && !path.endsWith('.test.ts')).sort()
-  for (const path of [...sources.map(path => join(here, path)), lockFile, fileURLToPath(import.meta.url)]) {
-    digest.update(path).update(readFileSync(path))
-  }
+  for (const path of [...sources, 'launch.mjs', lockFile]) digest.update(path).update(readFileSync(join(here, path)))
   return digest.digest('hex').slice(0, 16)
 }
 
