@@ -46,7 +46,7 @@ async function main (): Promise<void> {
     report.note(`A token for looking around: ${sandbox.tokens.admin}`)
     await interrupted
   }
-  await sandbox?.stop()
+  await (report.ok ? sandbox?.stop() : sandbox?.abandon())
 }
 
 async function respond (sandbox: RunningSandbox, report: DemoReport, opened: (id: string) => void): Promise<void> {

@@ -1,7 +1,7 @@
 /**
  * AWS for a laptop with Cleanroom on it: emulator, identities, baseline, scenario, controller.
  */
-import { mkdir, mkdtemp, rename, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import type { BaselineOutputs } from '../stacks/baseline/outputs.ts'
@@ -48,18 +48,26 @@ export interface RunningSandbox extends Sandbox {
   issuer: IdentityIssuer
   baseline?: BaselineOutputs
   controller?: ControllerProcess
+  /** Stops everything and removes the files of a sandbox that was not told where to keep them. */
   stop: () => Promise<void>
+  /** Stops everything and leaves the files, to see what went wrong. */
+  abandon: () => Promise<void>
 }
 
 /** Starts everything, one thing after the other; what was started is stopped again when a later one fails. */
 export async function startSandbox (options: SandboxOptions): Promise<RunningSandbox> {
   const say = options.say ?? (() => {})
   const stops: Array<() => Promise<void>> = []
+  let stateDir = ''
   const stop = async (): Promise<void> => {
     for (const each of stops.splice(0).reverse()) await each()
   }
+  const stopAndTidy = async (): Promise<void> => {
+    await stop()
+    if (!options.stateDir) await rm(stateDir, { recursive: true, force: true })
+  }
   try {
-    const stateDir = options.stateDir ?? await mkdtemp(join(tmpdir(), 'cleanroom-sandbox-'))
+    stateDir = options.stateDir ?? await temporaryDirectory()
     await mkdir(stateDir, { recursive: true })
     say(`Sandbox in ${stateDir}`)
     const emulator = await startEmulator({ ...options, stateDir })
@@ -80,7 +88,8 @@ export async function startSandbox (options: SandboxOptions): Promise<RunningSan
       emulatorLog: emulator.log,
       env,
       issuer,
-      stop
+      stop: stopAndTidy,
+      abandon: stop
     }
     if (options.scenario) {
       sandbox.scenario.instances = await loadScenario(options.scenario, { endpoint: emulator.endpoint, region: REGION, control: emulator.endpoint })
@@ -105,6 +114,13 @@ export async function startSandbox (options: SandboxOptions): Promise<RunningSan
     await stop()
     throw error
   }
+}
+
+/** Open to other users for passing through: as root, PostgreSQL runs as a user of its own below it. */
+async function temporaryDirectory (): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'cleanroom-sandbox-'))
+  await chmod(directory, 0o711)
+  return directory
 }
 
 /** AWS and Pulumi as a shell on this sandbox needs them; the stand-in providers come first on PATH. */

@@ -1,7 +1,7 @@
 /**
  * The events of incidents as they happen: one listener on the database for every reader of this process.
  */
-import { EventEmitter, once } from 'node:events'
+import { EventEmitter } from 'node:events'
 import type { IncidentEvent, IncidentStore } from '../database/incident-store.ts'
 
 /** Asks again after this time even when nothing was heard: a lost connection must not silence a reader. */
@@ -39,7 +39,19 @@ export class EventFeed {
     }
   }
 
+  /** Ends at the next event, when the signal aborts, or after a while. */
   async #next (incidentId: string, signal: AbortSignal): Promise<void> {
-    await once(this.#heard, incidentId, { signal: AbortSignal.any([signal, AbortSignal.timeout(ASK_AGAIN_MS)]) }).catch(() => {})
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer)
+        this.#heard.off(incidentId, done)
+        signal.removeEventListener('abort', done)
+        resolve()
+      }
+      const timer = setTimeout(done, ASK_AGAIN_MS)
+      this.#heard.on(incidentId, done)
+      signal.addEventListener('abort', done)
+      if (signal.aborted) done()
+    })
   }
 }

@@ -28,7 +28,12 @@ export const eventRoutes: FastifyPluginAsyncTypebox<AppPorts> = async (app, { in
     await incidents.get(id)
     const left = new AbortController()
     reply.sse.onClose(() => { left.abort() })
-    const signal = AbortSignal.any([closing.signal, left.signal])
+    // Not AbortSignal.any: Node 20 may collect what it answers while somebody still listens to it.
+    const leave = (): void => { left.abort() }
+    closing.signal.addEventListener('abort', leave, { once: true })
+    const { signal } = left
+    signal.addEventListener('abort', () => { closing.signal.removeEventListener('abort', leave) }, { once: true })
+    if (closing.signal.aborted) leave()
     const ended = once(signal, 'abort')
     reply.sse.sendHeaders()
     for await (const event of incidents.events(id, Number(request.headers['last-event-id'] ?? 0), signal)) {
