@@ -23,10 +23,20 @@ describe('The engine\'s command line', () => {
   async function start (name: string, script: string) {
     const { command } = await engineCommand(join(directory, `${name}-state`), await pulumi(name, script))
     const pidFile = join(directory, `${name}.pid`)
-    const engine = spawn(command, ['up'], { env: { ...process.env, [PID_FILE_VARIABLE]: pidFile }, stdio: ['ignore', 'pipe', 'inherit'] })
+    const engine = spawn(command, ['up'], { env: { ...process.env, [PID_FILE_VARIABLE]: pidFile }, stdio: ['ignore', 'pipe', 'pipe'] })
     await once(engine.stdout, 'data')
     return { engine, pidFile }
   }
+
+  it('is heard on both its outputs to the last word, and answers with its own exit code', async () => {
+    const { command } = await engineCommand(join(directory, 'heard-state'), await pulumi('heard', 'echo out; echo err >&2; exit 3'))
+    const engine = spawn(command, ['up'], { env: { ...process.env, [PID_FILE_VARIABLE]: join(directory, 'heard.pid') } })
+    const said = { out: '', err: '' }
+    engine.stdout.on('data', chunk => { said.out += String(chunk) })
+    engine.stderr.on('data', chunk => { said.err += String(chunk) })
+    assert.deepEqual(await once(engine, 'close'), [3, null])
+    assert.deepEqual(said, { out: 'out\n', err: 'err\n' })
+  })
 
   it('is found again by its process id', async () => {
     const { engine, pidFile } = await start('found', 'echo started; exec sleep 60')
@@ -50,9 +60,11 @@ describe('The engine\'s command line', () => {
   })
 
   it('outlives a parent that no longer reads what it says', async () => {
-    const { engine } = await start('unheard', 'echo started\nwhile [ ! -e $0.go ]; do sleep 0.05; done\necho again 2>/dev/null\ntouch $0.survived')
+    // As a Go program does: its first word into a broken pipe is its last.
+    const { engine } = await start('unheard', 'echo started\nwhile [ ! -e $0.go ]; do sleep 0.05; done\nfor n in 1 2 3; do echo $n || exit 1; echo $n >&2 || exit 1; sleep 0.1; done\ntouch $0.survived')
     const exit = once(engine, 'exit')
     engine.stdout.destroy()
+    engine.stderr.destroy()
     await writeFile(join(directory, 'unheard', 'bin', 'pulumi.go'), '')
     await exit
     await access(join(directory, 'unheard', 'bin', 'pulumi.survived'))

@@ -3,8 +3,9 @@
  *
  * A killed controller leaves its engine running. Two things must hold then: the engine must live long
  * enough to write down what it made, and the next controller must be able to stop it before it starts
- * its own. So the engine ignores a broken pipe to its dead parent (Go programs die of it otherwise)
- * and its process id stands in a file beside the stack's work directory.
+ * its own. So what the engine says goes through a reader that goes on reading when nobody listens (a Go
+ * program dies of a broken output, and not even an ignored SIGPIPE helps), and the engine's process id
+ * stands in a file.
  */
 import { execFile } from 'node:child_process'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
@@ -35,10 +36,22 @@ export async function engineCommand (stateDir: string, pulumiHome?: string): Pro
   }
 }
 
-/** `exec` keeps the process id that was written down. */
+/** `exec` keeps the process id that was written down. Once both ends of a pipe are open, its name may go. */
 function launcher (pulumi: string): string {
   const quoted = `'${pulumi.replaceAll("'", "'\\''")}'`
-  return `#!/bin/sh\ntrap '' PIPE\n[ -z "$${PID_FILE_VARIABLE}" ] || echo $$ > "$${PID_FILE_VARIABLE}"\nexec ${quoted} "$@"\n`
+  return `#!/bin/sh
+if [ -n "$${PID_FILE_VARIABLE}" ]; then
+  trap '' PIPE
+  echo $$ > "$${PID_FILE_VARIABLE}"
+  pipe="$${PID_FILE_VARIABLE}.$$"
+  mkfifo "$pipe.out" "$pipe.err"
+  { cat; cat > /dev/null; } < "$pipe.out" 2> /dev/null &
+  { cat >&3; cat > /dev/null; } < "$pipe.err" 3>&2 2> /dev/null &
+  exec > "$pipe.out" 2> "$pipe.err"
+  rm -f "$pipe.out" "$pipe.err"
+fi
+exec ${quoted} "$@"
+`
 }
 
 async function onPath (program: string): Promise<string> {

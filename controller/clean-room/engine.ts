@@ -182,7 +182,8 @@ export class CleanRooms {
     try {
       return { stack: await LocalWorkspace.createStack(args, options), isNew: true }
     } catch (error) {
-      if (!(error instanceof StackAlreadyExistsError)) throw error
+      // A stack under a dead engine's lock is refused as locked before it is refused as existing.
+      if (!(error instanceof StackAlreadyExistsError || error instanceof ConcurrentUpdateError)) throw error
       return { stack: await LocalWorkspace.selectStack(args, options), isNew: false }
     }
   }

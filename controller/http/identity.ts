@@ -5,7 +5,7 @@
 import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
-import { CleanroomError } from '../incident/errors.ts'
+import { CleanroomError, messageOf } from '../incident/errors.ts'
 import { ROLES, type Caller, type IdentityPort, type Role } from './ports.ts'
 
 export interface OidcOptions {
@@ -46,7 +46,7 @@ export function oidcIdentity ({ issuer, audience, rolesClaim }: OidcOptions): Id
   }
   return {
     verify: async (token) => {
-      const getKey = await issuerKeys()
+      const getKey = await issuerKeys().catch((error: unknown) => { throw unavailable(error) })
       try {
         const { payload } = await jwtVerify(token, getKey, {
           issuer, audience, algorithms: ALGORITHMS, clockTolerance: CLOCK_TOLERANCE_SECONDS, requiredClaims: ['exp', 'sub']
@@ -59,6 +59,10 @@ export function oidcIdentity ({ issuer, audience, rolesClaim }: OidcOptions): Id
   }
 }
 
+function unavailable (error: unknown): CleanroomError {
+  return new CleanroomError('IDENTITY_UNAVAILABLE', `The issuer could not be asked: ${messageOf(error)}`, { cause: error })
+}
+
 async function discoverKeys (issuer: string): Promise<JWTVerifyGetKey> {
   const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
   const answer = await fetch(url, { signal: AbortSignal.timeout(DISCOVERY_LIMIT_MS), redirect: 'error' })
@@ -69,10 +73,10 @@ async function discoverKeys (issuer: string): Promise<JWTVerifyGetKey> {
   return createRemoteJWKSet(new URL(discovery.jwks_uri))
 }
 
-/** An error of the token as one of ours; an error of the issuer as it is. */
+/** An error of the token, or of the issuer that could not be asked about it. */
 function refusal (error: unknown): unknown {
   const fault = error instanceof errors.JOSEError ? FAULTS[error.code] : undefined
-  if (fault === undefined) return error
+  if (fault === undefined) return unavailable(error)
   const claim = error instanceof errors.JWTClaimValidationFailed ? `: its claim \`${error.claim}\` is not accepted.` : ''
   return new CleanroomError('UNAUTHENTICATED', fault + claim, { cause: error, extra: { tokenPresented: true } })
 }

@@ -15,6 +15,7 @@ export const ERRORS = {
   INVALID_REQUEST: { status: 400, title: 'The request is not valid', fix: 'Correct the fields named in `errors`.' },
   UNAUTHENTICATED: { status: 401, title: 'No valid token', fix: 'Send a current token as `Authorization: Bearer …`.' },
   FORBIDDEN: { status: 403, title: 'Your role may not do this', fix: 'Ask someone with one of the roles in `requires`.' },
+  IDENTITY_UNAVAILABLE: { status: 503, title: 'The identity provider does not answer', fix: 'Check CLEANROOM_OIDC_ISSUER and the way to it, then send the request again.' },
   NOT_FOUND: { status: 404, title: 'No such thing', fix: 'Check the id; list what exists with GET /incidents.' },
   INSTANCE_NOT_FOUND: { status: 404, title: 'The instance does not exist in this account and Region', fix: 'Check the instance id, `accountId` and `region`.' },
   INSTANCE_TERMINATED: { status: 409, title: 'The instance is already terminated', fix: 'Nothing can be contained; look for snapshots or images of its volumes.' },

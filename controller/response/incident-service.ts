@@ -95,14 +95,26 @@ export class IncidentService {
     return await this.#parts.incidents.findings(id)
   }
 
-  /** The analyst's decision. @throws CleanroomError CONFLICT outside the review */
+  /**
+   * The analyst's decision. `extend` without a time gives the room its whole lifetime again, from now.
+   * @throws CleanroomError CONFLICT outside the review, INVALID_REQUEST for a time that has passed
+   */
   async review (id: string, decision: { decision: 'close' | 'extend', comment: string, expiresAt?: string }, asker: Asker): Promise<Incident> {
     const incident = await this.get(id)
     if (incident.phase !== 'in-review') {
       throw new CleanroomError('CONFLICT', `Incident ${id} is ${incident.phase}; it can be reviewed once it is in-review.`, { extra: { phase: incident.phase } })
     }
-    const message: ReviewMessage = { ...decision, by: asker.subject, at: new Date().toISOString() }
-    await send(id, REVIEW_TOPIC, message, `review/${id}/${incident.phaseSince}/${decision.decision}/${decision.expiresAt ?? ''}`)
+    const now = Date.now()
+    const expiresAt = decision.expiresAt ?? new Date(now + this.#scope.roomLifetimeHours * 3_600_000).toISOString()
+    if (Date.parse(expiresAt) <= now) throw new CleanroomError('INVALID_REQUEST', `expiresAt ${expiresAt} is not in the future.`)
+    const message: ReviewMessage = {
+      decision: decision.decision,
+      comment: decision.comment,
+      by: asker.subject,
+      at: new Date(now).toISOString(),
+      ...decision.decision === 'extend' && { expiresAt }
+    }
+    await send(id, REVIEW_TOPIC, message, `review/${id}/${incident.phaseSince}/${message.decision}/${message.decision === 'close' ? '' : expiresAt}`)
     return incident
   }
 
