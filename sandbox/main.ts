@@ -3,7 +3,7 @@
  */
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { DEMO_SCENARIO, startSandbox, writeReadyFile, type SandboxOptions } from './sandbox.ts'
+import { DEMO_SCENARIO, startSandbox, writeReadyFile, writeShellFile, type SandboxOptions } from './sandbox.ts'
 
 const USAGE = `npm run sandbox -- [options]
   --ready-file FILE   written when everything is up: addresses, tokens, instances
@@ -54,7 +54,8 @@ async function main (): Promise<void> {
   })
   up = true
   if (readyFile) await writeReadyFile(readyFile, sandbox)
-  console.log(readyFile ? `Ready: ${readyFile}` : `Ready:\n${Object.entries(sandbox.env).filter(([name]) => name !== 'PATH').map(([name, value]) => `export ${name}=${value}`).join('\n')}`)
+  console.log(`Ready. For a shell on it: source ${await writeShellFile(sandbox)}`)
+  if (sandbox.api) console.log(`Page and API: ${sandbox.api}; a token: ${sandbox.tokens.admin}`)
   await ended
   console.log('Stopping')
   await sandbox.stop()

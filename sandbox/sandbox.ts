@@ -69,6 +69,7 @@ export async function startSandbox (options: SandboxOptions): Promise<RunningSan
   try {
     stateDir = options.stateDir ?? await temporaryDirectory()
     await mkdir(stateDir, { recursive: true })
+    await mkdir(join(stateDir, 'baseline', 'state'), { recursive: true })
     say(`Sandbox in ${stateDir}`)
     const emulator = await startEmulator({ ...options, stateDir })
     stops.push(emulator.stop)
@@ -125,7 +126,7 @@ async function temporaryDirectory (): Promise<string> {
 
 /** AWS and Pulumi as a shell on this sandbox needs them; the stand-in providers come first on PATH. */
 function shellEnvironment (endpoint: string, workDir: string): Record<string, string> {
-  return pulumiEnvironment({
+  const env = pulumiEnvironment({
     workDir,
     env: {
       AWS_ENDPOINT_URL: endpoint,
@@ -134,11 +135,11 @@ function shellEnvironment (endpoint: string, workDir: string): Record<string, st
       AWS_ACCESS_KEY_ID: 'sandbox',
       AWS_SECRET_ACCESS_KEY: 'sandbox',
       AWS_EC2_METADATA_DISABLED: 'true',
-      // The language host built here takes no loader option from Pulumi.yaml.
-      NODE_OPTIONS: '--import=tsx',
       PATH: [toolchain().pulumiHomeBin, process.env.PATH].join(delimiter)
     }
   })
+  // The language host built here takes no loader option from Pulumi.yaml.
+  return { ...env, NODE_OPTIONS: `--import=${import.meta.resolve('tsx')}` }
 }
 
 /** The controller runs in its own role, by way of an AWS profile, so that its sessions renew themselves. */
@@ -163,6 +164,14 @@ async function controllerEnvironment (env: Record<string, string>, issuer: strin
     ...process.env.CLEANROOM_DATABASE_URL && { CLEANROOM_DATABASE_URL: process.env.CLEANROOM_DATABASE_URL },
     ...process.env.CLEANROOM_LOG_LEVEL && { CLEANROOM_LOG_LEVEL: process.env.CLEANROOM_LOG_LEVEL }
   }
+}
+
+/** Writes a file that a shell sources to work on this sandbox. Answers its name. */
+export async function writeShellFile ({ stateDir, env }: Sandbox): Promise<string> {
+  const file = join(stateDir, 'env.sh')
+  const lines = Object.entries(env).map(([name, value]) => `export ${name}='${value.replaceAll("'", "'\\''")}'`)
+  await writeFile(file, `${lines.join('\n')}\n`, { mode: 0o600 })
+  return file
 }
 
 /** Writes the ready file whole or not at all. */
