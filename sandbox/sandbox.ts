@@ -13,6 +13,9 @@ import { loadScenario, type LoadedInstance } from './scenario.ts'
 import { REPOSITORY, toolchain } from './toolchain/paths.mjs'
 import { registerWorkstationImage } from './workstation-image.ts'
 
+// What the SDK says of Node's age is for whoever updates Cleanroom, not for whoever tries it.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
+
 export const REGION = 'eu-central-1'
 export const ACCOUNT = '123456789012'
 export const DEMO_SCENARIO = join(import.meta.dirname, 'scenarios', 'web-shell')
