@@ -27,7 +27,7 @@ export async function performAction (custody: Custody, context: ActionContext, p
   const action = ACTIONS[planned.kind]
   const key = keyOf(context.instanceId, planned)
   const doing = `${planned.kind} on ${planned.resource}`
-  const found = await attempt(doing, () => action.observe(context, planned))
+  const found = planned.before ?? await attempt(doing, () => action.observe(context, planned))
   const intent = await custody.append(context.incidentId, {
     key: `${key}:intent`,
     actor: ACTOR,

@@ -26,6 +26,8 @@ export interface PlannedAction {
   /** What will change, for a person. */
   words: string
   parameters: Record<string, unknown>
+  /** The state triage found, where an earlier action may change it before this one looks. */
+  before?: Record<string, unknown>
 }
 
 export interface ContainmentPolicy {
@@ -56,10 +58,10 @@ export function planContainment (facts: InstanceFacts, policy: ContainmentPolicy
   actions.push(action('disarm', 'prepare-isolation-group', facts.vpcId, 'Make a security group without any rule', { vpcId: facts.vpcId }))
   for (const { interfaceId } of facts.interfaces) actions.push(isolateInterface(interfaceId))
   for (const { targetGroupArn, targetId, port, availabilityZone } of facts.targets) {
-    actions.push(action('divert', 'leave-target-group', targetGroupArn, `Deregister ${targetId} from the target group`, { targetId, port, availabilityZone }))
+    actions.push(action('divert', 'leave-target-group', targetGroupArn, `Deregister ${targetId} from the target group`, { targetId, port, availabilityZone }, REGISTERED))
   }
   for (const name of facts.classicLoadBalancers) {
-    actions.push(action('divert', 'leave-classic-load-balancer', name, 'Deregister from the classic load balancer', { instanceId }))
+    actions.push(action('divert', 'leave-classic-load-balancer', name, 'Deregister from the classic load balancer', { instanceId }, REGISTERED))
   }
   actions.push(action('divert', 'tag-quarantined', instanceId, 'Tag as quarantined, with the ticket'))
   return actions
@@ -70,6 +72,11 @@ export function isolateInterface (interfaceId: string): PlannedAction {
   return action('isolate', 'isolate-interface', interfaceId, 'Replace all security groups by the one without rules')
 }
 
-function action (stage: Stage, kind: ActionKind, resource: string, words: string, parameters: Record<string, unknown> = {}): PlannedAction {
-  return { kind, stage, resource, words, parameters: JSON.parse(JSON.stringify(parameters)) as Record<string, unknown> }
+/** Leaving Auto Scaling deregisters the instance too: what is undone later is what triage found. */
+const REGISTERED = { registered: true }
+
+function action (
+  stage: Stage, kind: ActionKind, resource: string, words: string, parameters: Record<string, unknown> = {}, before?: Record<string, unknown>
+): PlannedAction {
+  return { kind, stage, resource, words, parameters: JSON.parse(JSON.stringify(parameters)) as Record<string, unknown>, ...before && { before } }
 }
