@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { DeleteTagsCommand, DescribeRouteTablesCommand, DescribeSecurityGroupRulesCommand, DescribeVpcsCommand, EC2Client, RevokeSecurityGroupEgressCommand } from '@aws-sdk/client-ec2'
+import { EventBridgeClient, ListRulesCommand, ListTargetsByRuleCommand } from '@aws-sdk/client-eventbridge'
 import { ListBucketsCommand, S3Client } from '@aws-sdk/client-s3'
 import * as aws from '@pulumi/aws'
 import { LocalWorkspace, PulumiCommand, type EngineEvent, type OpMap, type PulumiFn, type Stack } from '@pulumi/pulumi/automation/index.js'
@@ -38,6 +39,17 @@ function network ({ port = 443, subnet = '10.9.1.0/24', owner = 'us', action = [
       }
     }, opts)
     return { vpcId: vpc.id, subnetId: part.id, subnetArn: part.arn, groupId: group.id, tableId: table.id, tags: vpc.tagsAll, bucket: bucket.bucket }
+  }
+}
+
+/** A rule that sends to a queue, and a log: what the provider's EventBridge and CloudWatch Logs types can do. */
+function watch (source: string, retentionInDays: number): PulumiFn {
+  return async () => {
+    const queue = new aws.sqs.Queue('heard', {})
+    const rule = new aws.cloudwatch.EventRule('watch', { eventPattern: JSON.stringify({ source: [source] }), tags: { owner: source } })
+    new aws.cloudwatch.EventTarget('heard', { rule: rule.name, arn: queue.arn, retryPolicy: { maximumRetryAttempts: 3, maximumEventAgeInSeconds: 60 } })
+    const log = new aws.cloudwatch.LogGroup('seen', { retentionInDays, tags: { owner: source } })
+    return { rule: rule.name, queueArn: queue.arn, logArn: log.arn }
   }
 }
 
@@ -195,5 +207,23 @@ describe('the stand-in aws provider, driven by the engine', function () {
     const { Buckets = [] } = await s3.send(new ListBucketsCommand({}))
     s3.destroy()
     deepEqual(Buckets.filter(({ Name }) => Name === made.bucket), [])
+  })
+
+  it('makes, changes and removes a rule, its target and a log', async () => {
+    const events = new EventBridgeClient({ region: REGION, endpoint: emulator.endpoint, credentials: { accessKeyId: 'test', secretAccessKey: 'test' } })
+    const { outputs, changes } = await up(watch('aws.guardduty', 7))
+    deepEqual(changes, { create: 5 })
+    const { Targets = [] } = await events.send(new ListTargetsByRuleCommand({ Rule: outputs.rule }))
+    deepEqual(Targets.map(({ Arn, RetryPolicy }) => [Arn, RetryPolicy?.MaximumRetryAttempts]), [[outputs.queueArn, 3]])
+    match(outputs.logArn!, /:log-group:seen-[0-9a-f]{7}$/)
+    deepEqual((await up(watch('aws.guardduty', 7))).changes, { same: 5 })
+
+    const { operations } = await up(watch('aws.health', 30))
+    deepEqual(operations.sort(), ['update aws:cloudwatch/eventRule:EventRule watch', 'update aws:cloudwatch/logGroup:LogGroup seen'])
+    equal((await stack.refresh()).summary.resourceChanges?.same, 5)
+    await stack.destroy()
+    const { Rules = [] } = await events.send(new ListRulesCommand({ NamePrefix: outputs.rule }))
+    events.destroy()
+    deepEqual(Rules, [])
   })
 })

@@ -1,36 +1,21 @@
 /** EventBridge rules and targets. */
+import {
+  DeleteRuleCommand, DescribeRuleCommand, EventBridgeClient, ListTagsForResourceCommand, ListTargetsByRuleCommand, PutRuleCommand,
+  PutTargetsCommand, RemoveTargetsCommand, TagResourceCommand, UntagResourceCommand,
+  type PutTargetsResultEntry, type RemoveTargetsResultEntry, type RuleState
+} from '@aws-sdk/client-eventbridge'
 import type { EventRuleArgs } from '@pulumi/aws/cloudwatch/eventRule.js'
 import type { EventTargetArgs } from '@pulumi/aws/cloudwatch/eventTarget.js'
-import type { AwsCall, ClientOptions } from '../engine/aws-call.ts'
-import { JsonService } from '../engine/json-service.ts'
-import { resource, type Tags } from '../engine/resource-type.ts'
-import { may, must, type Properties } from '../engine/schema.ts'
+import type { AwsCall } from '../engine/aws-call.ts'
+import { resource, type InputsOf, type Tags } from '../engine/resource-type.ts'
+import { may, must } from '../engine/schema.ts'
 import { unlessGone, whileRefused } from '../engine/wait.ts'
 
 const GONE = ['ResourceNotFoundException']
 const DEFAULT_BUS = 'default'
 
-class EventBridge extends JsonService {
-  constructor (options: ClientOptions) {
-    super(options, { name: 'events', target: 'AWSEvents' })
-  }
-}
-
-function events (call: AwsCall): EventBridge {
-  return call.client('events', EventBridge)
-}
-
-interface Rule { Name: string, Arn: string, EventPattern?: string, ScheduleExpression?: string, State: string, Description?: string, RoleArn?: string, EventBusName?: string }
-interface Target {
-  Id: string,
-  Arn: string,
-  RoleArn?: string,
-  Input?: string,
-  InputPath?: string
-  InputTransformer?: { InputPathsMap?: Tags, InputTemplate: string }
-  DeadLetterConfig?: { Arn?: string }
-  RetryPolicy?: { MaximumRetryAttempts?: number, MaximumEventAgeInSeconds?: number }
-  SqsParameters?: { MessageGroupId?: string }
+function events (call: AwsCall): EventBridgeClient {
+  return call.client('events', EventBridgeClient)
 }
 
 function tagList (tags: Tags) {
@@ -59,16 +44,16 @@ interface RuleInputs {
 }
 
 async function putRule (call: AwsCall, inputs: RuleInputs, tags?: Tags) {
-  await events(call).call('PutRule', {
+  await events(call).send(new PutRuleCommand({
     Name: inputs.name,
     EventBusName: inputs.eventBusName ?? DEFAULT_BUS,
     EventPattern: inputs.eventPattern,
     ScheduleExpression: inputs.scheduleExpression,
     Description: inputs.description,
     RoleArn: inputs.roleArn,
-    State: inputs.state ?? (inputs.isEnabled === false ? 'DISABLED' : 'ENABLED'),
+    State: inputs.state as RuleState | undefined ?? (inputs.isEnabled === false ? 'DISABLED' : 'ENABLED'),
     ...(tags && Object.keys(tags).length > 0 && { Tags: tagList(tags) })
-  })
+  }))
 }
 
 export const eventRule = resource<EventRuleArgs>()({
@@ -87,10 +72,10 @@ export const eventRule = resource<EventRuleArgs>()({
   autoname: { property: 'name', maxLength: 64 },
   tagging: {
     async set (call, _id, { arn }, tags) {
-      await events(call).call('TagResource', { ResourceARN: arn, Tags: tagList(tags) })
+      await events(call).send(new TagResourceCommand({ ResourceARN: arn as string, Tags: tagList(tags) }))
     },
     async unset (call, _id, { arn }, keys) {
-      await events(call).call('UntagResource', { ResourceARN: arn, TagKeys: keys })
+      await events(call).send(new UntagResourceCommand({ ResourceARN: arn as string, TagKeys: keys }))
     }
   },
   check: ({ eventPattern, scheduleExpression }) => eventPattern === undefined && scheduleExpression === undefined
@@ -101,9 +86,9 @@ export const eventRule = resource<EventRuleArgs>()({
     return ruleId(inputs.eventBusName, inputs.name!)
   },
   async read (call, id) {
-    const rule = await unlessGone(GONE, async () => await events(call).call('DescribeRule', ofRule(id))) as Rule | undefined
+    const rule = await unlessGone(GONE, async () => await events(call).send(new DescribeRuleCommand(ofRule(id))))
     if (!rule?.Arn) return undefined
-    const { Tags = [] } = await events(call).call('ListTagsForResource', { ResourceARN: rule.Arn }) as { Tags?: { Key: string, Value: string }[] }
+    const { Tags = [] } = await events(call).send(new ListTagsForResourceCommand({ ResourceARN: rule.Arn }))
     return {
       arn: rule.Arn,
       description: rule.Description || undefined,
@@ -114,7 +99,7 @@ export const eventRule = resource<EventRuleArgs>()({
       roleArn: rule.RoleArn || undefined,
       scheduleExpression: rule.ScheduleExpression || undefined,
       state: rule.State,
-      tags: Object.fromEntries(Tags.map(({ Key, Value }) => [Key, Value]))
+      tags: Object.fromEntries(Tags.map(({ Key = '', Value = '' }) => [Key, Value]))
     }
   },
   update: async (call, _id, news) => { await putRule(call, news) },
@@ -122,7 +107,7 @@ export const eventRule = resource<EventRuleArgs>()({
     // Targets that are still on their way out hold the rule.
     await unlessGone(GONE, async () => await whileRefused(
       error => error instanceof Error && /targets/.test(error.message),
-      async () => await events(call).call('DeleteRule', { ...ofRule(id), Force: forceDestroy === true }), { seconds: 300 }))
+      async () => await events(call).send(new DeleteRuleCommand({ ...ofRule(id), Force: forceDestroy === true })), { seconds: 300 }))
   }
 })
 
@@ -141,13 +126,8 @@ const targetInputs = {
   targetId: may.text({ replaces: true })
 }
 
-async function putTarget (call: AwsCall, inputs: Properties) {
-  const { deadLetterConfig, inputTransformer, retryPolicy, sqsTarget } = inputs as {
-    deadLetterConfig?: { arn?: string },
-    inputTransformer?: { inputPaths?: Tags, inputTemplate: string }
-    retryPolicy?: { maximumEventAgeInSeconds?: number, maximumRetryAttempts?: number },
-    sqsTarget?: { messageGroupId?: string }
-  }
+async function putTarget (call: AwsCall, inputs: InputsOf<typeof targetInputs>) {
+  const { deadLetterConfig, inputTransformer, retryPolicy, sqsTarget } = inputs
   const target = {
     Id: inputs.targetId,
     Arn: inputs.arn,
@@ -161,14 +141,15 @@ async function putTarget (call: AwsCall, inputs: Properties) {
     }),
     ...(sqsTarget && { SqsParameters: { MessageGroupId: sqsTarget.messageGroupId } })
   }
-  const result = await events(call).call('PutTargets', { Rule: inputs.rule, EventBusName: inputs.eventBusName, Targets: [target] })
-  refuseFailedEntries(result)
+  const { FailedEntries } = await events(call).send(new PutTargetsCommand({ Rule: inputs.rule, EventBusName: inputs.eventBusName, Targets: [target] }))
+  refuseFailedEntries(FailedEntries)
 }
 
 /** A batch call succeeds even where its entries fail. */
-function refuseFailedEntries (result: Record<string, unknown>) {
-  const [failed] = (result.FailedEntries ?? []) as { ErrorCode: string, ErrorMessage: string }[]
-  if (failed && failed.ErrorCode !== 'ResourceNotFoundException') throw Object.assign(new Error(failed.ErrorMessage), { name: failed.ErrorCode })
+function refuseFailedEntries ([failed]: (PutTargetsResultEntry | RemoveTargetsResultEntry)[] = []) {
+  if (failed && failed.ErrorCode !== 'ResourceNotFoundException') {
+    throw Object.assign(new Error(failed.ErrorMessage), { name: failed.ErrorCode })
+  }
 }
 
 export const eventTarget = resource<EventTargetArgs>()({
@@ -181,7 +162,8 @@ export const eventTarget = resource<EventTargetArgs>()({
   },
   async read (call, _id, known) {
     const { rule, targetId, eventBusName = DEFAULT_BUS } = known
-    const found = await unlessGone(GONE, async () => await events(call).call('ListTargetsByRule', { Rule: rule, EventBusName: eventBusName })) as { Targets?: Target[] } | undefined
+    const found = await unlessGone(GONE, async () =>
+      await events(call).send(new ListTargetsByRuleCommand({ Rule: rule, EventBusName: eventBusName })))
     const target = found?.Targets?.find(({ Id }) => Id === targetId)
     return target && {
       arn: target.Arn,
@@ -204,7 +186,9 @@ export const eventTarget = resource<EventTargetArgs>()({
   update: async (call, _id, news) => { await putTarget(call, news) },
   async delete (call, _id, { rule, targetId, eventBusName = DEFAULT_BUS, forceDestroy }) {
     const result = await unlessGone(GONE, async () =>
-      await events(call).call('RemoveTargets', { Rule: rule, EventBusName: eventBusName, Ids: [targetId], Force: forceDestroy === true }))
-    if (result) refuseFailedEntries(result)
+      await events(call).send(new RemoveTargetsCommand({
+        Rule: rule, EventBusName: eventBusName, Ids: [targetId!], Force: forceDestroy === true
+      })))
+    refuseFailedEntries(result?.FailedEntries)
   }
 })

@@ -1,33 +1,29 @@
+import {
+  AssociateKmsKeyCommand, CloudWatchLogsClient, CreateLogGroupCommand, DeleteLogGroupCommand, DeleteRetentionPolicyCommand,
+  DescribeLogGroupsCommand, DisassociateKmsKeyCommand, ListTagsForResourceCommand, PutRetentionPolicyCommand, TagResourceCommand,
+  UntagResourceCommand, type LogGroup, type LogGroupClass
+} from '@aws-sdk/client-cloudwatch-logs'
 import type { LogGroupArgs } from '@pulumi/aws/cloudwatch/logGroup.js'
-import type { AwsCall, ClientOptions } from '../engine/aws-call.ts'
-import { JsonService } from '../engine/json-service.ts'
-import { resource, type Tags } from '../engine/resource-type.ts'
+import type { AwsCall } from '../engine/aws-call.ts'
+import { resource } from '../engine/resource-type.ts'
 import { may } from '../engine/schema.ts'
 import { unlessGone } from '../engine/wait.ts'
 
 const GONE = ['ResourceNotFoundException']
 
-class CloudWatchLogs extends JsonService {
-  constructor (options: ClientOptions) {
-    super(options, { name: 'logs', target: 'Logs_20140328' })
-  }
+function logs (call: AwsCall): CloudWatchLogsClient {
+  return call.client('logs', CloudWatchLogsClient)
 }
 
-function logs (call: AwsCall): CloudWatchLogs {
-  return call.client('logs', CloudWatchLogs)
-}
-
-interface Group { logGroupName: string, arn: string, retentionInDays?: number, kmsKeyId?: string, logGroupClass?: string }
-
-async function describe (call: AwsCall, name: string): Promise<Group | undefined> {
-  const { logGroups = [] } = await logs(call).call('DescribeLogGroups', { logGroupNamePrefix: name }) as { logGroups?: Group[] }
+async function describe (call: AwsCall, name: string): Promise<LogGroup | undefined> {
+  const { logGroups = [] } = await logs(call).send(new DescribeLogGroupsCommand({ logGroupNamePrefix: name }))
   return logGroups.find(({ logGroupName }) => logGroupName === name)
 }
 
 async function setRetention (call: AwsCall, logGroupName: string, retentionInDays: number | undefined) {
   await (retentionInDays
-    ? logs(call).call('PutRetentionPolicy', { logGroupName, retentionInDays })
-    : logs(call).call('DeleteRetentionPolicy', { logGroupName }))
+    ? logs(call).send(new PutRetentionPolicyCommand({ logGroupName, retentionInDays }))
+    : logs(call).send(new DeleteRetentionPolicyCommand({ logGroupName })))
 }
 
 export const logGroup = resource<LogGroupArgs>()({
@@ -41,13 +37,16 @@ export const logGroup = resource<LogGroupArgs>()({
   outputs: ['arn'],
   autoname: { property: 'name', maxLength: 512 },
   tagging: {
-    set: async (call, _id, { arn }, tags) => { await logs(call).call('TagResource', { resourceArn: arn, tags }) },
-    unset: async (call, _id, { arn }, keys) => { await logs(call).call('UntagResource', { resourceArn: arn, tagKeys: keys }) }
+    set: async (call, _id, { arn }, tags) => { await logs(call).send(new TagResourceCommand({ resourceArn: arn as string, tags })) },
+    unset: async (call, _id, { arn }, keys) => { await logs(call).send(new UntagResourceCommand({ resourceArn: arn as string, tagKeys: keys })) }
   },
   async create (call, { name, kmsKeyId, logGroupClass, retentionInDays }) {
-    await logs(call).call('CreateLogGroup', {
-      logGroupName: name, kmsKeyId, logGroupClass, ...(Object.keys(call.tags).length > 0 && { tags: call.tags })
-    })
+    await logs(call).send(new CreateLogGroupCommand({
+      logGroupName: name,
+      kmsKeyId,
+      logGroupClass: logGroupClass as LogGroupClass | undefined,
+      ...(Object.keys(call.tags).length > 0 && { tags: call.tags })
+    }))
     call.created(name!)
     if (retentionInDays) await setRetention(call, name!, retentionInDays)
     return name!
@@ -55,8 +54,8 @@ export const logGroup = resource<LogGroupArgs>()({
   async read (call, id) {
     const group = await describe(call, id)
     if (!group) return undefined
-    const arn = group.arn.replace(/:\*$/, '')
-    const { tags = {} } = await logs(call).call('ListTagsForResource', { resourceArn: arn }) as { tags?: Tags }
+    const arn = group.arn!.replace(/:\*$/, '')
+    const { tags = {} } = await logs(call).send(new ListTagsForResourceCommand({ resourceArn: arn }))
     return {
       arn,
       kmsKeyId: group.kmsKeyId,
@@ -70,12 +69,12 @@ export const logGroup = resource<LogGroupArgs>()({
     if (changed.has('retentionInDays')) await setRetention(call, id, news.retentionInDays)
     if (changed.has('kmsKeyId')) {
       await (news.kmsKeyId
-        ? logs(call).call('AssociateKmsKey', { logGroupName: id, kmsKeyId: news.kmsKeyId })
-        : logs(call).call('DisassociateKmsKey', { logGroupName: id }))
+        ? logs(call).send(new AssociateKmsKeyCommand({ logGroupName: id, kmsKeyId: news.kmsKeyId }))
+        : logs(call).send(new DisassociateKmsKeyCommand({ logGroupName: id })))
     }
   },
   async delete (call, id, { skipDestroy }) {
     if (skipDestroy) return
-    await unlessGone(GONE, async () => await logs(call).call('DeleteLogGroup', { logGroupName: id }))
+    await unlessGone(GONE, async () => await logs(call).send(new DeleteLogGroupCommand({ logGroupName: id })))
   }
 })

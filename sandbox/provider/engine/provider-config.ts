@@ -1,5 +1,5 @@
 /** The provider's own settings: from `new aws.Provider(…)`, stack configuration or the environment. */
-import type { AwsCredentialIdentityProvider, AwsCredentialIdentity } from '@smithy/types'
+import type { STSClientConfig } from '@aws-sdk/client-sts'
 import { Type, type Static } from 'typebox'
 import { Value } from 'typebox/value'
 import { may, must, UNKNOWN, type Properties } from './schema.ts'
@@ -42,7 +42,7 @@ type Settings = Static<typeof settingsSchema>
 
 export interface ProviderConfig {
   region: string
-  credentials?: AwsCredentialIdentityProvider | AwsCredentialIdentity
+  credentials?: NonNullable<STSClientConfig['credentials']>
   accountId: string
   partition: string
   defaultTags: Tags
