@@ -45,3 +45,23 @@ def test_a_rule_sends_the_events_it_matches_to_its_queue(emulator: Any, queue: d
         entry = {"Source": "aws.guardduty", "DetailType": "GuardDuty Finding", "Detail": json.dumps({"severity": severity})}
         assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
     assert json.loads(received(emulator, queue))["detail"] == {"severity": 8}
+
+
+def test_a_queue_keeps_its_policy_until_another_one_is_set(emulator: Any, queue: dict[str, str]) -> None:
+    sqs = emulator.client("sqs")
+
+    def policy() -> str | None:
+        return sqs.get_queue_attributes(QueueUrl=queue["url"], AttributeNames=["All"])["Attributes"].get("Policy")
+
+    def allow(principal: str) -> str:
+        statement = {"Effect": "Allow", "Principal": {"Service": principal}, "Action": "sqs:SendMessage", "Resource": queue["arn"]}
+        return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+    first, second = allow("sns.amazonaws.com"), allow("events.amazonaws.com")
+    sqs.set_queue_attributes(QueueUrl=queue["url"], Attributes={"Policy": first})
+    sqs.set_queue_attributes(QueueUrl=queue["url"], Attributes={"VisibilityTimeout": "60"})
+    assert policy() == first
+    sqs.set_queue_attributes(QueueUrl=queue["url"], Attributes={"Policy": second})
+    assert policy() == second
+    sqs.set_queue_attributes(QueueUrl=queue["url"], Attributes={"Policy": ""})
+    assert not policy()
