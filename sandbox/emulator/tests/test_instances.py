@@ -215,3 +215,25 @@ def test_instances_pass_through_their_states_by_the_clock(run_emulator):
         assert cloud.described(instance_id)["State"]["Name"] == during
         cloud.ec2.get_waiter(waiter).wait(InstanceIds=[instance_id], WaiterConfig=fast)
     cloud.ec2.delete_subnet(SubnetId=subnet)
+
+
+def test_detailed_monitoring_is_switched_on_and_off(cloud, ec2, refused):
+    instance_id, gone = cloud.instance(), cloud.instance()
+    ec2.terminate_instances(InstanceIds=[gone])
+
+    def state():
+        return cloud.described(instance_id)["Monitoring"]["State"]
+
+    for call, answered, settled in (
+        (ec2.monitor_instances, "pending", "enabled"),
+        (ec2.monitor_instances, "enabled", "enabled"),
+        (ec2.unmonitor_instances, "disabling", "disabled"),
+    ):
+        [answer] = call(InstanceIds=[instance_id])["InstanceMonitorings"]
+        assert answer == {"InstanceId": instance_id, "Monitoring": {"State": answered}}
+        assert state() == settled
+    with refused("IncorrectInstanceState"):
+        ec2.monitor_instances(InstanceIds=[instance_id, gone])
+    with refused("InvalidInstanceID.NotFound"):
+        ec2.monitor_instances(InstanceIds=[instance_id, "i-00000000000000000"])
+    assert state() == "disabled"
