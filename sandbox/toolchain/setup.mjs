@@ -13,6 +13,7 @@ import { makeAll } from './make.mjs'
 import { PYTHON_LOCKS, REPOSITORY, cacheDirectory, shortHash, toolchain } from './paths.mjs'
 import { diskTools } from './pieces/disk-tools.mjs'
 import { nodeModules } from './pieces/node-modules.mjs'
+import { provider } from './pieces/provider.mjs'
 import { pulumi } from './pieces/pulumi.mjs'
 import { pytestPackages, virtualEnvironment } from './pieces/python.mjs'
 
@@ -25,6 +26,7 @@ const PIECES = [
   virtualEnvironment('emulator', PYTHON_LOCKS.emulator, emulatorVenv),
   virtualEnvironment('analysis tools', PYTHON_LOCKS.analysis, analysisVenv),
   pytestPackages(),
+  provider,
   pulumi
 ]
 
