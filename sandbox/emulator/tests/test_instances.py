@@ -201,7 +201,7 @@ def test_starting_instances_refuse_what_needs_a_running_one(slow_cloud, refused)
 
 
 def test_instances_pass_through_their_states_by_the_clock(run_emulator):
-    cloud = Cloud(run_emulator("--pending", "instance=0.7").client("ec2"))
+    cloud = Cloud(run_emulator("--pending", "instance=2").client("ec2"))
     subnet = cloud.subnet(cloud.vpc())
     instance_id = cloud.instance(SubnetId=subnet)
     fast = {"Delay": 0.1, "MaxAttempts": 100}
