@@ -5,11 +5,12 @@
  * program, and counts as absent only when AWS itself, asked by tag, has nothing of it left. Until
  * then the stack, our marker of what must still go, stays.
  */
+import { DeleteObjectCommand, ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   CommandError, ConcurrentUpdateError, LocalWorkspace, StackAlreadyExistsError, StackNotFoundError,
-  type InlineProgramArgs, type PulumiCommand, type Stack
+  type InlineProgramArgs, type OutputMap, type PulumiCommand, type Stack
 } from '@pulumi/pulumi/automation/index.js'
 import type { BaselineOutputs } from '../../stacks/baseline/outputs.ts'
 import { cleanRoomProgram } from '../../stacks/clean-room/program.ts'
@@ -27,6 +28,8 @@ export interface CleanRoomsOptions {
   stateDir: string
   /** Clients for the baseline's Region, with the right to look for and remove a room's parts. */
   cloud: Cloud
+  /** A client with the right to the state bucket; without one, a lock on a stack that never came to be stays. */
+  states?: S3Client
   /** Directory with bin/pulumi; absent: `pulumi` on PATH. */
   pulumiHome?: string
   /** The address range of every room. */
@@ -55,7 +58,7 @@ export interface RoomRequest {
 
 export type Destroyed = { state: 'absent' } | { state: 'stalled', remaining: string[], diagnostics: string[] }
 
-type Operation = (stack: Stack, options: { onEvent: EngineLog['receive'], signal: AbortSignal, refresh: boolean }) => Promise<unknown>
+type Operation<T> = (stack: Stack, options: { onEvent: EngineLog['receive'], signal: AbortSignal, refresh?: true }) => Promise<T>
 
 const PROJECT = 'clean-room'
 const DEFAULTS = { cidr: '10.255.255.0/24', engines: 3, timeoutMs: 30 * 60_000, stopGraceMs: 60_000 }
@@ -80,9 +83,8 @@ export class CleanRooms {
     const program = this.#program(request)
     return await this.#exclusively(request.incidentId, async () => {
       const { stack, isNew } = await this.#open(request.incidentId, program)
-      const up: Operation = async (opened, { refresh, ...options }) => await opened.up({ ...options, ...refresh && { refresh } })
-      await this.#operate(stack, request.incidentId, up, new EngineLog(onEvent), isNew)
-      return await outputsOf(stack)
+      const { outputs } = await this.#operate(stack, request.incidentId, async (opened, options) => await opened.up(options), new EngineLog(onEvent), isNew)
+      return roomOf(outputs)
     })
   }
 
@@ -91,8 +93,8 @@ export class CleanRooms {
     return await this.#exclusively(incidentId, async () => {
       const stack = await this.#select(incidentId)
       if (!stack) return undefined
-      const outputs = await outputsOf(stack)
-      return outputs.vpcId ? outputs : undefined
+      const room = roomOf(await stack.outputs())
+      return room.vpcId ? room : undefined
     })
   }
 
@@ -107,8 +109,7 @@ export class CleanRooms {
       const failures: string[] = []
       const note = (error: unknown) => { failures.push(messageOf(error)) }
       if (stack) {
-        const destroy: Operation = async (opened, { refresh, ...options }) => await opened.destroy({ ...options, ...refresh && { refresh } })
-        await this.#operate(stack, incidentId, destroy, log).catch(note)
+        await this.#operate(stack, incidentId, async (opened, options) => await opened.destroy(options), log).catch(note)
       }
       const { cloud } = this.#options
       const held = stack ? await heldBy(stack) : []
@@ -122,7 +123,7 @@ export class CleanRooms {
   }
 
   /** One operation, after recovery where there was something before; once more if a dead engine held the lock. */
-  async #operate (stack: Stack, incidentId: string, operation: Operation, log: EngineLog, isNew = false): Promise<void> {
+  async #operate<T> (stack: Stack, incidentId: string, operation: Operation<T>, log: EngineLog, isNew = false): Promise<T> {
     const { cloud, timeoutMs } = this.#options
     const run = async (refresh: boolean) => {
       const stopper = new AbortController()
@@ -132,7 +133,7 @@ export class CleanRooms {
         kill = setTimeout(() => { stopEngine(this.#pidFile(incidentId), 0).catch(() => {}) }, this.#options.stopGraceMs)
       }, timeoutMs)
       try {
-        await operation(stack, { onEvent: log.receive, signal: stopper.signal, refresh })
+        return await operation(stack, { onEvent: log.receive, signal: stopper.signal, ...refresh && { refresh } })
       } catch (error) {
         if (stopper.signal.aborted) throw new CleanroomError('TIMED_OUT', `Pulumi was stopped after ${timeoutMs} ms`, { cause: error })
         throw error
@@ -143,12 +144,12 @@ export class CleanRooms {
     }
     const recovered = async () => (await reconcile(stack, cloud, incidentId)).stale
     try {
-      await run(isNew ? false : await recovered())
+      return await run(isNew ? false : await recovered())
     } catch (error) {
       if (!(error instanceof ConcurrentUpdateError)) throw engineFailure(error, log)
       // We hold this stack's turn and its last engine is stopped: whoever holds the lock is dead.
       await stack.cancel()
-      await recovered().then(run).catch((again: unknown) => { throw engineFailure(again, log) })
+      return await recovered().then(run).catch((again: unknown) => { throw engineFailure(again, log) })
     }
   }
 
@@ -179,18 +180,30 @@ export class CleanRooms {
 
   async #open (incidentId: string, program: InlineProgramArgs['program']): Promise<{ stack: Stack, isNew: boolean }> {
     const [args, options] = await this.#workspace(incidentId, program)
+    const create = async () => ({ stack: await LocalWorkspace.createStack(args, options), isNew: true })
     try {
-      return { stack: await LocalWorkspace.createStack(args, options), isNew: true }
+      return await create()
     } catch (error) {
       // A stack under a dead engine's lock is refused as locked before it is refused as existing.
       if (!(error instanceof StackAlreadyExistsError || error instanceof ConcurrentUpdateError)) throw error
-      return { stack: await LocalWorkspace.selectStack(args, options), isNew: false }
+      const stack = await this.#select(incidentId, program)
+      if (stack) return { stack, isNew: false }
+      // Its engine died while it made the stack: a lock on nothing, which Pulumi's own `cancel` can't lift.
+      if (!this.#options.states) throw error
+      await this.#unlock(this.#options.states, stackName(incidentId))
+      return await create()
     }
   }
 
-  async #select (incidentId: string): Promise<Stack | undefined> {
+  async #unlock (states: S3Client, stack: string): Promise<void> {
+    const Bucket = this.#options.baseline.stateBucket
+    const locks = await states.send(new ListObjectsV2Command({ Bucket, Prefix: `.pulumi/locks/organization/${PROJECT}/${stack}/` }))
+    await Promise.all((locks.Contents ?? []).map(async ({ Key }) => await states.send(new DeleteObjectCommand({ Bucket, Key }))))
+  }
+
+  async #select (incidentId: string, program: InlineProgramArgs['program'] = nothing): Promise<Stack | undefined> {
     try {
-      return await LocalWorkspace.selectStack(...await this.#workspace(incidentId, nothing))
+      return await LocalWorkspace.selectStack(...await this.#workspace(incidentId, program))
     } catch (error) {
       if (error instanceof StackNotFoundError) return undefined
       throw error
@@ -247,9 +260,8 @@ function engineFailure (error: unknown, log?: EngineLog): CleanroomError {
   return new CleanroomError('ENGINE_FAILED', diagnostics[0] ?? 'Pulumi ended without a word', { cause: error, extra: { diagnostics } })
 }
 
-async function outputsOf (stack: Stack): Promise<RoomOutputs> {
-  const outputs = Object.entries(await stack.outputs()).map(([name, { value }]) => [name, value as unknown])
-  return Object.fromEntries(outputs) as RoomOutputs
+function roomOf (outputs: OutputMap): RoomOutputs {
+  return Object.fromEntries(Object.entries(outputs).map(([name, { value }]) => [name, value as unknown])) as unknown as RoomOutputs
 }
 
 /** Names of the real resources that the state still holds. */

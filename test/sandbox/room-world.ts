@@ -62,6 +62,10 @@ export function cloudAt (endpoint: string): Cloud {
   return { ec2: new EC2.EC2Client(client), iam: new IAMClient(client) }
 }
 
+export function statesAt (endpoint: string): S3Client {
+  return new S3Client({ region: EXAMPLE_BASELINE.region, endpoint, credentials: CREDENTIALS, forcePathStyle: true })
+}
+
 /** Clean rooms as a controller would have them, in this process. */
 export function roomsOf ({ endpoint, stateDir, baseline }: WorldFacts, otherwise: { timeoutMs?: number, stopGraceMs?: number } = {}): CleanRooms {
   const { pulumiHome, pluginDir } = toolchain()
@@ -70,6 +74,7 @@ export function roomsOf ({ endpoint, stateDir, baseline }: WorldFacts, otherwise
     stateDir,
     pulumiHome,
     cloud: cloudAt(endpoint),
+    states: statesAt(endpoint),
     environment: async () => ({
       AWS_ENDPOINT_URL: endpoint,
       AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
@@ -85,7 +90,7 @@ export function roomsOf ({ endpoint, stateDir, baseline }: WorldFacts, otherwise
 async function makeBaseline (endpoint: string, { ec2, iam }: Cloud): Promise<BaselineOutputs> {
   const client = { region: EXAMPLE_BASELINE.region, endpoint, credentials: CREDENTIALS }
   const kms = new KMSClient(client)
-  const s3 = new S3Client({ ...client, forcePathStyle: true })
+  const s3 = statesAt(endpoint)
   for (const Bucket of [EXAMPLE_BASELINE.evidenceBucket, EXAMPLE_BASELINE.stateBucket]) {
     await s3.send(new CreateBucketCommand({ Bucket, CreateBucketConfiguration: { LocationConstraint: 'eu-central-1' } }))
   }
