@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
 import * as EC2 from '@aws-sdk/client-ec2'
 import { AttachRolePolicyCommand, DetachRolePolicyCommand } from '@aws-sdk/client-iam'
 import { proveAbsence } from '../../controller/clean-room/absence-proof.ts'
@@ -138,7 +139,13 @@ describe('A clean room on the sandbox', function () {
         seenBy: ['endpoints'],
         open: async () => {
           const { VpcEndpoint } = await ec2.send(new EC2.CreateVpcEndpointCommand({ VpcId: room.vpcId, ServiceName: 'com.amazonaws.eu-central-1.dynamodb' }))
-          return async () => await ec2.send(new EC2.DeleteVpcEndpointsCommand({ VpcEndpointIds: [VpcEndpoint!.VpcEndpointId!] }))
+          const VpcEndpointIds = [VpcEndpoint!.VpcEndpointId!]
+          return async () => {
+            await ec2.send(new EC2.DeleteVpcEndpointsCommand({ VpcEndpointIds }))
+            // It counts as long as AWS shows it, also while it is being deleted.
+            const shown = async () => await ec2.send(new EC2.DescribeVpcEndpointsCommand({ VpcEndpointIds })).then(() => true, () => false)
+            while (await shown()) await sleep(100)
+          }
         }
       },
       {
