@@ -66,6 +66,7 @@ export async function wire (config: Config, log: Logger): Promise<Controller> {
       baseline,
       stateDir: config.stateDir,
       cloud: { ec2: clients.ec2(baseline, 'build'), iam: clients.iam(baseline, 'build') },
+      states: clients.s3(baseline, 'controller'),
       ...config.pulumiHome && { pulumiHome: config.pulumiHome }
     }),
     notifier: new Notifier(clients.sns(baseline, 'controller'), baseline.notificationTopicArn, log),

@@ -23,6 +23,7 @@ export interface ControllerOptions {
 }
 
 const START_SECONDS = 120
+const LONGEST_WAIT_MS = 10_000
 
 /** Starts the controller and keeps it running until `stop`. It keeps its port over restarts. */
 export async function superviseController ({ stateDir, env, onStart }: ControllerOptions): Promise<ControllerProcess> {
@@ -39,13 +40,21 @@ export async function superviseController ({ stateDir, env, onStart }: Controlle
       stdio: ['ignore', openSync(output, 'a'), openSync(output, 'a')]
     })
     child = started
-    started.once('exit', () => { if (!stopping) restart().catch((error: unknown) => { console.error(error) }) })
     api = await readyOf(started, readyFile, output)
+    if (hasEnded(started)) restart()
+    else started.once('exit', () => { restart() })
     await onStart({ pid: started.pid!, api })
   }
-  const restart = async (): Promise<void> => {
-    await sleep(250)
-    if (!stopping) await run()
+  // Only one that has been up is started again: one that can't start is an error, said at once the first time.
+  const restart = (wait = 250): void => {
+    if (stopping) return
+    setTimeout(() => {
+      if (stopping) return
+      run().catch((error: unknown) => {
+        console.error(error)
+        restart(Math.min(wait * 2, LONGEST_WAIT_MS))
+      })
+    }, wait)
   }
   await run()
   return {
@@ -58,11 +67,15 @@ export async function superviseController ({ stateDir, env, onStart }: Controlle
   }
 }
 
+function hasEnded ({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null
+}
+
 async function readyOf (child: ChildProcess, readyFile: string, output: string): Promise<string> {
   for (let waited = 0; waited < START_SECONDS * 20; waited++) {
     const text = await readFile(readyFile, 'utf8').catch(() => undefined)
     if (text) return (JSON.parse(text) as { api: string }).api
-    if (child.exitCode !== null || child.signalCode !== null) break
+    if (hasEnded(child)) break
     await sleep(50)
   }
   throw new Error(`The controller did not start. The end of its output:\n${(await readFile(output, 'utf8')).slice(-4000)}`)

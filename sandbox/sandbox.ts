@@ -1,7 +1,7 @@
 /**
  * AWS for a laptop with Cleanroom on it: emulator, identities, baseline, scenario, controller.
  */
-import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import type { BaselineOutputs } from '../stacks/baseline/outputs.ts'
@@ -72,6 +72,8 @@ export async function startSandbox (options: SandboxOptions): Promise<RunningSan
   try {
     stateDir = options.stateDir ?? await temporaryDirectory()
     await mkdir(stateDir, { recursive: true })
+    // The emulator forgets everything at its end: what an earlier run left there is about things that are gone.
+    if ((await readdir(stateDir)).length > 0) throw new Error(`${stateDir} is not empty; a sandbox starts in a directory of its own`)
     await mkdir(join(stateDir, 'baseline', 'state'), { recursive: true })
     say(`Sandbox in ${stateDir}`)
     const emulator = await startEmulator({ ...options, stateDir })
@@ -95,16 +97,23 @@ export async function startSandbox (options: SandboxOptions): Promise<RunningSan
       stop: stopAndTidy,
       abandon: stop
     }
-    if (options.scenario) {
+    const load = async (): Promise<void> => {
+      if (!options.scenario) return
       sandbox.scenario.instances = await loadScenario(options.scenario, { endpoint: emulator.endpoint, region: REGION, control: emulator.endpoint })
       say(`Scenario with instances ${Object.keys(sandbox.scenario.instances).join(', ')}`)
     }
-    if (options.baseline ?? true) {
-      sandbox.baseline = await installBaseline({ stack: 'sandbox', env, region: REGION, workDir, config: { workstation: { image, instanceTypes: ['m5.xlarge'] } } })
+    const install = async (): Promise<BaselineOutputs | undefined> => {
+      if (!(options.baseline ?? true)) return undefined
+      const outputs = await installBaseline({ stack: 'sandbox', env, region: REGION, workDir, config: { workstation: { image, instanceTypes: ['m5.xlarge'] } } })
       say('Baseline: vault, keys, roles, queues, documents')
+      return outputs
+    }
+    const [, baseline] = await Promise.all([load(), install()])
+    if (baseline) {
+      sandbox.baseline = baseline
       sandbox.controller = await superviseController({
         stateDir,
-        env: await controllerEnvironment(env, issuer.issuer, stateDir, sandbox.baseline),
+        env: await controllerEnvironment(env, issuer.issuer, stateDir, baseline),
         onStart: async ({ pid, api }) => {
           Object.assign(sandbox, { api, controllerPid: pid })
           await options.onController?.(sandbox)
