@@ -74,12 +74,13 @@ export async function wire (config: Config, log: Logger): Promise<Controller> {
   }
   const response = registerResponse(parts)
   const feed = new EventFeed(incidents)
+  const service = new IncidentService(parts, response, feed, {
+    accounts: [baseline.accountId, ...baseline.scope?.accounts ?? []],
+    regions: [baseline.region, ...baseline.scope?.regions ?? []],
+    roomLifetimeHours: config.roomLifetimeHours
+  })
   const app = await buildApp({
-    incidents: new IncidentService(parts, response, feed, {
-      accounts: [baseline.accountId, ...baseline.scope?.accounts ?? []],
-      regions: [baseline.region, ...baseline.scope?.regions ?? []],
-      roomLifetimeHours: config.roomLifetimeHours
-    }),
+    incidents: service,
     evidence,
     ledger: custody,
     identity: oidcIdentity(config.oidc),
@@ -89,6 +90,7 @@ export async function wire (config: Config, log: Logger): Promise<Controller> {
   })
   await feed.start()
   await launch({ databaseUrl: postgres.url, version: WORKFLOW_VERSION, log: log.child({ part: 'durable' }) })
+  await service.takeUp()
   return {
     listen: async () => await app.listen({ host: config.host, port: config.port }),
     close: async () => {

@@ -2,8 +2,10 @@
  * AWS for a laptop with Cleanroom on it: emulator, identities, baseline, scenario, controller.
  */
 import { chmod, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import type { BaselineOutputs } from '../stacks/baseline/outputs.ts'
 import { installBaseline, pulumiEnvironment } from './baseline.ts'
 import { superviseController, type ControllerProcess } from './controller-process.ts'
@@ -151,7 +153,7 @@ function shellEnvironment (endpoint: string, workDir: string): Record<string, st
     }
   })
   // The language host built here takes no loader option from Pulumi.yaml.
-  return { ...env, NODE_OPTIONS: `--import=${import.meta.resolve('tsx')}` }
+  return { ...env, NODE_OPTIONS: `--import=${pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href}` }
 }
 
 /** The controller runs in its own role, by way of an AWS profile, so that its sessions renew themselves. */

@@ -5,9 +5,9 @@
  * CreateSnapshots takes no client token, so a set is found again by its tags before a new one is made.
  */
 import {
-  CreateSnapshotsCommand, CreateTagsCommand, paginateDescribeSnapshots, type EC2Client, type Snapshot
+  CreateSnapshotCommand, CreateSnapshotsCommand, CreateTagsCommand, paginateDescribeSnapshots, type EC2Client, type Snapshot
 } from '@aws-sdk/client-ec2'
-import { attempt } from '../aws/aws-errors.ts'
+import { attempt, awsCode } from '../aws/aws-errors.ts'
 import { controllerActor, type Custody } from '../incident/custody.ts'
 import { CleanroomError } from '../incident/errors.ts'
 import type { SnapshotRecord } from '../incident/incident.ts'
@@ -18,20 +18,21 @@ const ACTOR = controllerActor('acquire')
 
 /**
  * Starts the snapshot set of an instance, or finds the one already started for this incident.
- * Ids are in the chain of custody before anything waits for them.
- * @throws CleanroomError SNAPSHOT_FAILED when a volume is missing from the set, AWS_*
+ * Ids are in the chain of custody before anything waits for them. A set of which a snapshot ended in error
+ * is not used again: the next attempt makes a whole new one.
+ * @throws CleanroomError SNAPSHOT_FAILED when a volume can't be snapshotted, AWS_*
  */
-export async function startSnapshots (ec2: EC2Client, custody: Custody, incidentId: string, facts: InstanceFacts): Promise<SnapshotRecord[]> {
+export async function startSnapshots (ec2: EC2Client, custody: Custody, incidentId: string, facts: InstanceFacts, attemptNumber: number): Promise<SnapshotRecord[]> {
   const { instanceId, volumes } = facts
-  const key = `acquire/${instanceId}/snapshots`
+  const key = `acquire/${instanceId}/snapshots/${attemptNumber}`
   await custody.append(incidentId, {
     key: `${key}:intent`,
     actor: ACTOR,
     action: 'acquisition.intent',
     detail: { instanceId, volumes: volumes.map(({ volumeId }) => volumeId) }
   })
-  const known = await snapshotsOf(ec2, incidentId, instanceId)
-  const made = known.length > 0 ? known : await createSet(ec2, incidentId, instanceId)
+  const known = (await snapshotsOf(ec2, incidentId, instanceId)).filter(({ State }) => State !== 'error')
+  const made = covers(known, volumes) ? known : await createAll(ec2, incidentId, instanceId, volumes)
   const records = volumes.map((volume) => recordOf(made, volume))
   await custody.append(incidentId, {
     key: `${key}:started`,
@@ -43,14 +44,29 @@ export async function startSnapshots (ec2: EC2Client, custody: Custody, incident
   return records
 }
 
-async function createSet (ec2: EC2Client, incidentId: string, instanceId: string): Promise<Snapshot[]> {
+function covers (snapshots: Snapshot[], volumes: VolumeFacts[]): boolean {
+  return volumes.every(({ volumeId }) => snapshots.some(({ VolumeId }) => VolumeId === volumeId))
+}
+
+/** One set for what is attached; a volume that no longer is, or whose instance is gone, by itself. */
+async function createAll (ec2: EC2Client, incidentId: string, instanceId: string, volumes: VolumeFacts[]): Promise<Snapshot[]> {
+  const tags = incidentTags(incidentId, 'evidence', { [TAG.instance]: instanceId })
+  const TagSpecifications = [{ ResourceType: 'snapshot' as const, Tags: tags }]
+  const Description = `Evidence of ${instanceId} for incident ${incidentId}`
   return await attempt(`snapshotting ${instanceId}`, async () => {
-    const answer = await ec2.send(new CreateSnapshotsCommand({
-      Description: `Evidence of ${instanceId} for incident ${incidentId}`,
-      InstanceSpecification: { InstanceId: instanceId, ExcludeBootVolume: false },
-      TagSpecifications: [{ ResourceType: 'snapshot', Tags: incidentTags(incidentId, 'evidence', { [TAG.instance]: instanceId }) }]
-    }))
-    return answer.Snapshots ?? []
+    const made: Snapshot[] = []
+    try {
+      const answer = await ec2.send(new CreateSnapshotsCommand({
+        Description, TagSpecifications, InstanceSpecification: { InstanceId: instanceId, ExcludeBootVolume: false }
+      }))
+      made.push(...answer.Snapshots ?? [])
+    } catch (error) {
+      if (!/^(InvalidInstanceID|IncorrectInstanceState|IncorrectState)/.test(awsCode(error) ?? '')) throw error
+    }
+    for (const { volumeId } of volumes.filter((volume) => !covers(made, [volume]))) {
+      made.push(await ec2.send(new CreateSnapshotCommand({ Description, TagSpecifications, VolumeId: volumeId })))
+    }
+    return made
   })
 }
 
@@ -71,7 +87,9 @@ export async function snapshotsOf (ec2: EC2Client, incidentId: string, instanceI
 }
 
 function recordOf (made: Snapshot[], volume: VolumeFacts): SnapshotRecord {
-  const snapshot = made.find(({ VolumeId }) => VolumeId === volume.volumeId)
+  // Of several, the newest: an answer that was lost may have left a set before.
+  const snapshot = made.filter(({ VolumeId }) => VolumeId === volume.volumeId)
+    .sort((a, b) => Number(b.StartTime ?? 0) - Number(a.StartTime ?? 0))[0]
   if (!snapshot) throw new CleanroomError('SNAPSHOT_FAILED', `The snapshot set has none of ${volume.volumeId}.`)
   return { snapshotId: snapshot.SnapshotId!, volumeId: volume.volumeId, device: volume.device, sizeGiB: volume.sizeGiB, ...progressOf(snapshot) }
 }

@@ -26,6 +26,7 @@ interface ClientConfig {
   credentials?: Credentials
   retryMode: 'adaptive'
   maxAttempts: number
+  requestHandler: { connectionTimeout: number, requestTimeout: number, throwOnRequestTimeout: boolean }
 }
 
 export class AwsClients {
@@ -67,7 +68,8 @@ export class AwsClients {
       ...phase !== 'controller' && { credentials: this.#assume(scope, phase) },
       // AWS SDKs "Retry behavior": adaptive mode slows a client down when the service throttles it.
       retryMode: 'adaptive',
-      maxAttempts: 6
+      maxAttempts: 6,
+      requestHandler: { connectionTimeout: 5_000, requestTimeout: 60_000, throwOnRequestTimeout: true }
     })
     this.#clients.set(key, client)
     return client

@@ -2,8 +2,8 @@
  * Proves containment from outside: everything is read back from AWS, nothing from our own record.
  */
 import { DescribeAutoScalingInstancesCommand } from '@aws-sdk/client-auto-scaling'
-import { DescribeInstanceAttributeCommand, DescribeInstancesCommand, DescribeNetworkInterfacesCommand } from '@aws-sdk/client-ec2'
-import { attempt } from '../aws/aws-errors.ts'
+import { DescribeInstanceAttributeCommand, DescribeInstancesCommand, DescribeNetworkInterfacesCommand, type EC2Client } from '@aws-sdk/client-ec2'
+import { attempt, isGone } from '../aws/aws-errors.ts'
 import type { Check, Proof } from '../incident/incident.ts'
 import { classicMemberships, targetMemberships } from '../triage/load-balancer-memberships.ts'
 import type { ContainmentClients } from './actions/action.ts'
@@ -20,6 +20,9 @@ export async function proveContainment (clients: ContainmentClients, subject: Pr
   const { ec2, autoScaling, elb, elbv2 } = clients
   const { instanceId, vpcId, isolationGroupId } = subject
   return await attempt(`proving the containment of ${instanceId}`, async () => {
+    if (await hasVanished(ec2, instanceId)) {
+      return { ok: false, at: now.toISOString(), checks: [check('instance-exists', 'it exists', 'EC2 no longer knows it')], exposedInterfaces: [] }
+    }
     const [interfaces, rules, membership, instance, termination, shutdown] = await Promise.all([
       ec2.send(new DescribeNetworkInterfacesCommand({ Filters: [{ Name: 'attachment.instance-id', Values: [instanceId] }] })),
       isolationGroupId ? rulesOf(ec2, isolationGroupId) : undefined,
@@ -42,12 +45,28 @@ export async function proveContainment (clients: ContainmentClients, subject: Pr
       check('termination-protected', 'true', String(termination.DisableApiTermination?.Value)),
       check('stops-on-shutdown', 'stop', String(shutdown.InstanceInitiatedShutdownBehavior?.Value)),
       check('volumes-kept', 'none is deleted on termination', devicesDeleted(instance.Reservations?.[0]?.Instances?.[0]?.BlockDeviceMappings ?? [])),
-      check('not-in-auto-scaling', 'no group', membership.AutoScalingInstances?.[0]?.AutoScalingGroupName ?? 'no group'),
+      check('not-in-auto-scaling', 'no group', groupOf(membership.AutoScalingInstances?.[0])),
       check('not-a-target', 'no target group', targets.map(({ targetGroupArn }) => targetGroupArn).join(', ') || 'no target group'),
       check('not-in-classic-load-balancers', 'no load balancer', classic.join(', ') || 'no load balancer')
     ]
     return { ok: checks.every(({ ok }) => ok), at: now.toISOString(), checks, exposedInterfaces: exposed.map(({ id }) => id) }
   })
+}
+
+/** A terminated instance is soon unknown; nothing of it can be reached then, and nothing proved. */
+async function hasVanished (ec2: EC2Client, instanceId: string): Promise<boolean> {
+  try {
+    const answer = await ec2.send(new DescribeInstancesCommand({ InstanceIds: [instanceId] }))
+    return answer.Reservations?.[0]?.Instances?.[0]?.State?.Name === 'terminated'
+  } catch (error) {
+    if (isGone(error)) return true
+    throw error
+  }
+}
+
+/** A member that is leaving is no longer replaced or counted; draining connections may take minutes. */
+function groupOf (member: { AutoScalingGroupName?: string, LifecycleState?: string } | undefined): string {
+  return member === undefined || /^Detach/.test(member.LifecycleState ?? '') ? 'no group' : member.AutoScalingGroupName!
 }
 
 function check (name: string, expected: string, observed: string): Check {

@@ -125,6 +125,26 @@ describe('the store of incidents', function () {
     assert.deepEqual((await store.list({ phase: 'closed', limit: 3 })).items, [])
   })
 
+  it('takes what PostgreSQL would refuse: a suspect machine\'s words may hold anything', async () => {
+    await store.open(incident('a1', 'i-1'), { requestHash: '1' })
+    await store.update('a1', (changed) => { changed.reason = 'a\0b\ud800c' }, { type: 'x', data: { words: '\0' } })
+    assert.equal((await store.get('a1')).reason, 'a\ufffdb\ufffdc')
+  })
+
+  it('goes on listening after its connection was lost', async () => {
+    await store.open(incident('a1', 'i-1'), { requestHash: '1' })
+    let told: (incidentId: string) => void = () => {}
+    const heard = new Promise<string>((resolve) => { told = resolve })
+    const stop = await store.onEvent((incidentId) => { told(incidentId) })
+    try {
+      await pool.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND pid <> pg_backend_pid()")
+      const again = setInterval(() => { store.addEvent('a1', { type: 'z', data: {} }).catch(() => {}) }, 200)
+      assert.equal(await heard.finally(() => { clearInterval(again) }), 'a1')
+    } finally {
+      await stop()
+    }
+  })
+
   it('tells a listener of every new event', async () => {
     await store.open(incident('a1', 'i-1'), { requestHash: '1' })
     let stop: (() => Promise<void>) | undefined

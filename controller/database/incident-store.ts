@@ -6,12 +6,14 @@ import { CleanroomError } from '../incident/errors.ts'
 import type { AnalysisRun, Finding, Incident, Phase } from '../incident/incident.ts'
 import { canMove } from '../incident/phases.ts'
 import { inTransaction } from './pool.ts'
+import { storable } from './storable.ts'
 
 export interface IncidentEvent { seq: number, incidentId: string, at: string, type: string, data: Record<string, unknown> }
 export interface NewEvent { type: string, data: Record<string, unknown> }
 export interface OpenedIncident { incident: Incident, created: boolean }
 
 const EVENTS_CHANNEL = 'cleanroom_events'
+const LISTEN_AGAIN_MS = 1_000
 
 export class IncidentStore {
   readonly #pool: Pool
@@ -35,7 +37,7 @@ export class IncidentStore {
       if (holder) return { incident: holder, created: false }
       await db.query(
         'INSERT INTO incidents (id, phase, opened_at, document, idempotency_key, request_hash) VALUES ($1, $2, $3, $4, $5, $6)',
-        [incident.id, incident.phase, incident.openedAt, incident, idempotency.key ?? null, idempotency.requestHash])
+        [incident.id, incident.phase, incident.openedAt, storable(incident), idempotency.key ?? null, idempotency.requestHash])
       for (const { accountId, region, instanceId } of incident.targets) {
         await db.query('INSERT INTO open_targets (account_id, region, instance_id, incident_id) VALUES ($1, $2, $3, $4)',
           [accountId, region, instanceId, incident.id])
@@ -145,7 +147,7 @@ export class IncidentStore {
     for (const finding of findings) {
       await this.#pool.query(
         `INSERT INTO findings (incident_id, id, finding) VALUES ($1, $2, $3)
-         ON CONFLICT (incident_id, id) DO UPDATE SET finding = EXCLUDED.finding`, [id, finding.id, finding])
+         ON CONFLICT (incident_id, id) DO UPDATE SET finding = EXCLUDED.finding`, [id, finding.id, storable(finding)])
     }
   }
 
@@ -170,22 +172,41 @@ export class IncidentStore {
   }
 
   async #write (db: PoolClient, incident: Incident): Promise<void> {
-    await db.query('UPDATE incidents SET document = $2, phase = $3 WHERE id = $1', [incident.id, incident, incident.phase])
+    await db.query('UPDATE incidents SET document = $2, phase = $3 WHERE id = $1', [incident.id, storable(incident), incident.phase])
   }
 
   async #addEvent (db: PoolClient, id: string, { type, data }: NewEvent): Promise<void> {
-    await db.query('INSERT INTO events (incident_id, at, type, data) VALUES ($1, now(), $2, $3)', [id, type, data])
+    await db.query('INSERT INTO events (incident_id, at, type, data) VALUES ($1, now(), $2, $3)', [id, type, storable(data)])
     await db.query('SELECT pg_notify($1, $2)', [EVENTS_CHANNEL, id])
   }
 
-  /** Calls back with the id of every incident that has a new event, until the answer is called. */
+  /**
+   * Calls back with the id of every incident that has a new event, until the answer is called. While the
+   * connection is lost nothing is heard: a reader must look by itself now and then.
+   */
   async onEvent (callback: (incidentId: string) => void): Promise<() => Promise<void>> {
-    const db = await this.#pool.connect()
-    db.on('notification', ({ channel, payload }) => { if (channel === EVENTS_CHANNEL && payload) callback(payload) })
-    await db.query(`LISTEN ${EVENTS_CHANNEL}`)
+    let stopped = false
+    let current: PoolClient | undefined
+    const listen = async (): Promise<void> => {
+      const db = await this.#pool.connect()
+      db.on('notification', ({ channel, payload }) => { if (channel === EVENTS_CHANNEL && payload) callback(payload) })
+      db.on('error', (error) => {
+        db.release(error)
+        current = undefined
+        again()
+      })
+      await db.query(`LISTEN ${EVENTS_CHANNEL}`)
+      if (stopped) db.release(true)
+      else current = db
+    }
+    const again = (): void => {
+      if (!stopped) setTimeout(() => { if (!stopped) listen().catch(again) }, LISTEN_AGAIN_MS)
+    }
+    await listen()
     return async () => {
-      await db.query('UNLISTEN *')
-      db.release(true)
+      stopped = true
+      // Closing the connection ends the LISTEN.
+      current?.release(true)
     }
   }
 }

@@ -24,6 +24,9 @@ export function createPool (url: string, onError: (error: Error) => void): pg.Po
 export async function inTransaction<T> (pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect()
   let broken: Error | undefined
+  // A connection that breaks while it is in use would otherwise end the process.
+  const onBroken = (error: Error): void => { broken = error }
+  client.on('error', onBroken)
   try {
     await client.query('BEGIN')
     const result = await work(client)
@@ -33,6 +36,7 @@ export async function inTransaction<T> (pool: pg.Pool, work: (client: pg.PoolCli
     await client.query('ROLLBACK').catch((cause: Error) => { broken = cause })
     throw error
   } finally {
+    client.off('error', onBroken)
     client.release(broken)
   }
 }

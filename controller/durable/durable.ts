@@ -30,6 +30,13 @@ export interface Running<T> {
 export type Workflow<A extends unknown[], T> = (...args: A) => Promise<Outcome<T>>
 
 const TRANSIENT: readonly ErrorCode[] = ['AWS_THROTTLED', 'AWS_UNAVAILABLE', 'TIMED_OUT']
+/** SQLSTATE classes of a database that is away or restarting (PostgreSQL, "Error Codes"), and codes of a broken connection. */
+const DATABASE_AWAY = /^(08|40|53|57P)|^ECONN|^EPIPE|^ETIMEDOUT/
+
+function isTransient (error: unknown, { code, message }: Failure): boolean {
+  const own = String((error as { code?: unknown } | null)?.code ?? '')
+  return TRANSIENT.includes(code) || DATABASE_AWAY.test(own) || /Connection terminated|exceeded when trying to connect/.test(message)
+}
 
 export function failureOf (error: unknown): Failure {
   return {
@@ -48,7 +55,7 @@ export function valueOf<T> (outcome: Outcome<T>): T {
   return outcome.ok ? outcome.value : raise(outcome.error)
 }
 
-function belongsToEngine (error: unknown): boolean {
+export function belongsToEngine (error: unknown): boolean {
   return error instanceof Error && 'dbosErrorCode' in error
 }
 
@@ -82,7 +89,7 @@ export async function step<T> (name: string, policy: StepPolicy, run: (signal: A
     } catch (error) {
       const failure = failureOf(error)
       const { currentAttempt, maxAttempts } = DBOS.stepStatus ?? {}
-      if (TRANSIENT.includes(failure.code) && (currentAttempt ?? 1) < (maxAttempts ?? 1)) throw error
+      if (isTransient(error, failure) && (currentAttempt ?? 1) < (maxAttempts ?? 1)) throw error
       return { ok: false, error: failure }
     }
   }, {

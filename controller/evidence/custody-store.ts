@@ -8,6 +8,7 @@ import type { Custody, CustodyNote } from '../incident/custody.ts'
 import { CleanroomError } from '../incident/errors.ts'
 import type { LedgerEntry } from '../incident/incident.ts'
 import { link, type NewEntry } from './custody-ledger.ts'
+import { storable } from '../database/storable.ts'
 
 export class CustodyStore implements Custody {
   readonly #pool: Pool
@@ -51,20 +52,4 @@ function entryOf ({ actor, action, artifactId, sha256, detail = {} }: Omit<Custo
 /** The order of entries is the order of their times, also when a clock was set back. */
 function later (now: string, before: string | undefined): string {
   return before !== undefined && before > now ? before : now
-}
-
-/**
- * The value as the database gives it back, since that is what will be hashed again: plain JSON, without
- * the NUL and the lone surrogates that PostgreSQL's jsonb refuses (a suspect machine's output may hold any).
- */
-function storable<T> (value: T): T {
-  return JSON.parse(JSON.stringify(value), (_, member: unknown) => {
-    if (typeof member === 'string') return printable(member)
-    if (typeof member !== 'object' || member === null || Array.isArray(member)) return member
-    return Object.fromEntries(Object.entries(member).map(([name, inner]: [string, unknown]) => [printable(name), inner]))
-  }) as T
-}
-
-function printable (text: string): string {
-  return text.replaceAll(/[\0\p{Surrogate}]/gu, '\ufffd')
 }

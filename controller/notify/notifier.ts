@@ -6,6 +6,9 @@
 import { PublishCommand, type SNSClient } from '@aws-sdk/client-sns'
 import type { Incident } from '../incident/incident.ts'
 
+/** A topic that does not answer must not hold a response up. */
+const LIMIT_MS = 5_000
+
 export interface NotifierLog { warn: (details: object, message: string) => void }
 
 export interface Notice { subject: string, message: string, urgent: boolean }
@@ -34,7 +37,7 @@ export class Notifier {
           severity: { DataType: 'String', StringValue: incident.severity },
           urgent: { DataType: 'String', StringValue: String(urgent) }
         }
-      }))
+      }), { abortSignal: AbortSignal.timeout(LIMIT_MS) })
       return true
     } catch (error) {
       this.#log.warn({ incidentId: incident.id, error }, 'a notification could not be sent')

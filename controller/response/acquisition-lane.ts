@@ -13,7 +13,7 @@ export interface AcquisitionInput { incidentId: string, facts: InstanceFacts, at
 
 export function registerAcquisition (parts: ResponseParts): Workflow<[AcquisitionInput], SnapshotRecord[]> {
   const { clients, custody, incidents } = parts
-  return workflow('acquire', async ({ incidentId, facts }: AcquisitionInput) => {
+  return workflow('acquire', async ({ incidentId, facts, attempt }: AcquisitionInput) => {
     const { instanceId } = facts
     const ec2 = clients.ec2(facts, 'acquire')
     const show = async (records: SnapshotRecord[]): Promise<void> => {
@@ -25,7 +25,7 @@ export function registerAcquisition (parts: ResponseParts): Workflow<[Acquisitio
       })
     }
     let records = await step(`acquire.snapshots/${instanceId}`, POLICY.snapshot, async () => {
-      const started = await startSnapshots(ec2, custody, incidentId, facts)
+      const started = await startSnapshots(ec2, custody, incidentId, facts, attempt)
       await show(started)
       return started
     })
@@ -41,7 +41,7 @@ export function registerAcquisition (parts: ResponseParts): Workflow<[Acquisitio
     }
     await step(`acquire.completed/${instanceId}`, POLICY.record, async () => {
       await custody.append(incidentId, {
-        key: `acquire/${instanceId}/completed`,
+        key: `acquire/${instanceId}/completed/${attempt}`,
         actor: controllerActor('acquire'),
         action: 'acquisition.snapshots-completed',
         detail: { instanceId, snapshots: records.map(({ snapshotId, volumeId }) => ({ snapshotId, volumeId })) }

@@ -11,7 +11,7 @@ import { attempt, awsCode } from '../aws/aws-errors.ts'
 import { now, pause, step, workflow, type Workflow } from '../durable/durable.ts'
 import { controllerActor } from '../incident/custody.ts'
 import { CleanroomError, codeOf, messageOf } from '../incident/errors.ts'
-import { Finding, type AnalysisRun, type Incident, type RoomVolume } from '../incident/incident.ts'
+import { Finding, type AnalysisRun, type Artifact, type Incident, type RoomVolume } from '../incident/incident.ts'
 import type { ResponseParts } from './parts.ts'
 import { POLICY } from './step-policies.ts'
 
@@ -21,7 +21,9 @@ const ACTOR = controllerActor('analyse')
 /** Time for the archive's way there and the results' way back, beside the package's own budget. */
 const TRANSFER_MS = 10 * 60_000
 
-const FindingsFile = Type.Object({ findings: Type.Array(Finding) })
+const FindingsFile = Type.Object({ findings: Type.Array(Finding, { maxItems: 10_000 }) })
+/** What a workstation claims is not trusted to fit into memory. */
+const FINDINGS_MAX_BYTES = 32 * 1024 * 1024
 
 export function registerAnalysis (parts: ResponseParts): Workflow<[AnalysisInput], AnalysisRun> {
   return workflow('analyse', async (input: AnalysisInput) => {
@@ -34,6 +36,10 @@ export function registerAnalysis (parts: ResponseParts): Workflow<[AnalysisInput
     } catch (error) {
       return await step(`${key}.failed`, POLICY.record, async () => {
         const failure = { code: codeOf(error), message: messageOf(error) }
+        const { analyses } = await parts.incidents.get(incidentId)
+        if (!analyses.some(({ id }) => id === runId)) {
+          await parts.incidents.putAnalysis(incidentId, { id: runId, script, parameters: input.parameters, state: 'failed', findings: 0, artifactIds: [] })
+        }
         await parts.custody.append(incidentId, { key: `${key}:failed`, actor: ACTOR, action: 'analysis.failed', detail: { runId, script, ...failure } })
         return await finish(parts, incidentId, runId, (run) => { Object.assign(run, { state: 'failed', error: failure }) })
       })
@@ -139,7 +145,7 @@ async function take (parts: ResponseParts, { incidentId, runId, script }: Analys
         actor: ACTOR
       })
       artifactIds.push(artifact.id)
-      if (file.name === 'findings.json') findings = await readFindings(parts, artifact.key, runId, artifact.id)
+      if (file.name === 'findings.json') findings = await readFindings(parts, artifact, runId)
     }
     await incidents.addFindings(incidentId, findings)
     const succeeded = summary?.ok === true && ended.status === 'Success'
@@ -160,22 +166,30 @@ async function take (parts: ResponseParts, { incidentId, runId, script }: Analys
   })
 }
 
-async function readFindings ({ baseline, clients }: ResponseParts, key: string, runId: string, artifactId: string): Promise<Finding[]> {
+/** The very version that was hashed: the workstation may still write under the same key. */
+async function readFindings ({ baseline, clients }: ResponseParts, artifact: Artifact, runId: string): Promise<Finding[]> {
+  const { id, key, size, versionId } = artifact
+  if (size > FINDINGS_MAX_BYTES) throw new CleanroomError('ANALYSIS_FAILED', `findings.json has ${size} bytes; at most ${FINDINGS_MAX_BYTES} are read.`)
   const text = await attempt(`reading ${key}`, async () => {
-    const answer = await clients.s3(baseline, 'analyse').send(new GetObjectCommand({ Bucket: baseline.evidenceBucket, Key: key }))
+    const answer = await clients.s3(baseline, 'analyse').send(new GetObjectCommand({ Bucket: baseline.evidenceBucket, Key: key, ...versionId && { VersionId: versionId } }))
     return await answer.Body!.transformToString('utf8')
   })
-  const parsed: unknown = JSON.parse(text)
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(text)
+  } catch (error) {
+    throw new CleanroomError('ANALYSIS_FAILED', 'findings.json is no JSON document.', { cause: error })
+  }
   if (!Value.Check(FindingsFile, parsed)) {
     const [first] = Value.Errors(FindingsFile, parsed)
     throw new CleanroomError('ANALYSIS_FAILED', `findings.json does not have the form it must have: ${first?.instancePath ?? ''} ${first?.message ?? ''}`)
   }
-  return parsed.findings.map((finding) => ({ ...finding, analysisId: runId, artifactId }))
+  return parsed.findings.map((finding) => ({ ...finding, analysisId: runId, artifactId: id }))
 }
 
 async function update ({ incidents }: ResponseParts, incidentId: string, runId: string, edit: (run: AnalysisRun, incident: Incident) => void): Promise<AnalysisRun> {
-  const incident = await incidents.update(incidentId, (changed) => { edit(changed.analyses.find(({ id }) => id === runId)!, changed) })
-  return incident.analyses.find(({ id }) => id === runId)!
+  const runOf = ({ analyses }: Incident): AnalysisRun => analyses.find(({ id }) => id === runId)!
+  return runOf(await incidents.update(incidentId, (changed) => { edit(runOf(changed), changed) }))
 }
 
 async function finish (parts: ResponseParts, incidentId: string, runId: string, edit: (run: AnalysisRun) => void): Promise<AnalysisRun> {

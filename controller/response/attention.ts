@@ -4,7 +4,7 @@
  * Waiting is durable and ends only by a person's word; a reminder is sent while nobody answers. Nothing
  * is undone meanwhile: the instance stays contained and evidence stays where it is.
  */
-import { receive, step, type Failure, type Running } from '../durable/durable.ts'
+import { belongsToEngine, failureOf, receive, step, type Failure, type Running } from '../durable/durable.ts'
 import { controllerActor } from '../incident/custody.ts'
 import { ERRORS } from '../incident/errors.ts'
 import type { Phase } from '../incident/incident.ts'
@@ -34,6 +34,30 @@ export async function insist<T> (
       await parts.incidents.moveTo(incidentId, phase, (incident) => { delete incident.problem })
     })
     running = await run(attempt + 1)
+  }
+}
+
+/**
+ * Runs the spine of a response so that nothing ends it silently: what no lane has answered for waits for a
+ * person, too, and then the spine is walked again. Lanes that are done are found again by their ids.
+ */
+export async function guarded (parts: ResponseParts, incidentId: string, walk: () => Promise<void>): Promise<void> {
+  for (let round = 1; ; round++) {
+    try {
+      await walk()
+      return
+    } catch (error) {
+      if (belongsToEngine(error)) throw error
+      const lane = `response ${round}`
+      const failure = failureOf(error)
+      await step(`attention.raise/${lane}`, POLICY.notify, () => raiseAttention(parts, incidentId, lane, round, failure)).catch((again: unknown) => {
+        if (belongsToEngine(again)) throw again
+      })
+      await awaitRetry(parts, incidentId, lane)
+      await step(`attention.clear/${lane}`, POLICY.record, async () => {
+        await parts.incidents.update(incidentId, (incident) => { delete incident.problem })
+      })
+    }
   }
 }
 

@@ -20,13 +20,15 @@ const ACTOR = controllerActor('build')
 export function registerClosure (parts: ResponseParts): Workflow<[ClosureInput], { manifestSha256: string }> {
   const { custody, evidence, incidents, manifests } = parts
   return workflow('close', async ({ incidentId, why, attempt }: ClosureInput) => {
+    // Closing after a review and closing after a cancellation are different occasions in the ledger.
+    const occasion = `${why}-${attempt}`
     await step('close.begin', POLICY.record, async () => {
-      await custody.append(incidentId, { key: `close/${attempt}:intent`, actor: ACTOR, action: 'closure.intent', detail: { why, stack: stackName(incidentId) } })
+      await custody.append(incidentId, { key: `close/${occasion}:intent`, actor: ACTOR, action: 'closure.intent', detail: { why, stack: stackName(incidentId) } })
       await incidents.moveTo(incidentId, 'closing', ({ cleanRoom }) => {
         if (cleanRoom.state !== 'destroyed') cleanRoom.state = 'destroying'
       })
     })
-    await destroyRoom(parts, incidentId, attempt)
+    await destroyRoom(parts, incidentId, occasion)
 
     const final = await step('close.record', POLICY.record, () => incidents.get(incidentId))
     await step('close.store-record', POLICY.store, async () => {
@@ -34,7 +36,7 @@ export function registerClosure (parts: ResponseParts): Workflow<[ClosureInput],
       await evidence.put({
         incidentId,
         kind: 'record',
-        artifactId: `incident-record-${attempt}`,
+        artifactId: `incident-record-${occasion}`,
         filename: 'incident.json',
         body: JSON.stringify({ incident: final, findings }, null, 2),
         contentType: 'application/json',
@@ -58,14 +60,14 @@ export function registerClosure (parts: ResponseParts): Workflow<[ClosureInput],
  * Destroys the room from its state and proves over AWS that nothing of it is left.
  * @throws CleanroomError ROOM_STALLED with what remains; ENGINE_*, AWS_*
  */
-async function destroyRoom ({ baseline, clients, custody, incidents, rooms }: ResponseParts, incidentId: string, attempt: number): Promise<void> {
+async function destroyRoom ({ baseline, clients, custody, incidents, rooms }: ResponseParts, incidentId: string, occasion: string): Promise<void> {
   const destroyed = await step('close.destroy-room', POLICY.engine, async () =>
     await rooms.destroy(incidentId, (event) => { tell({ incidents }, incidentId, event) }))
   await step('close.prove-absence', POLICY.poll, async () => {
     const absence = await proveAbsence({ ec2: clients.ec2(baseline, 'build'), iam: clients.iam(baseline, 'build') }, incidentId)
     const remaining = destroyed.state === 'stalled' ? destroyed.remaining : []
     const gone = absence.ok && remaining.length === 0
-    await custody.append(incidentId, { key: `close/${attempt}:absence`, actor: ACTOR, action: gone ? 'clean-room.absent' : 'clean-room.stalled', detail: { absence, remaining } })
+    await custody.append(incidentId, { key: `close/${occasion}:absence`, actor: ACTOR, action: gone ? 'clean-room.absent' : 'clean-room.stalled', detail: { absence, remaining } })
     await incidents.update(incidentId, ({ cleanRoom }) => {
       cleanRoom.state = gone ? 'destroyed' : 'stalled'
       cleanRoom.absence = absence

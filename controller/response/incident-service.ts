@@ -7,7 +7,7 @@ import { packPackage } from '../analysis/package-archive.ts'
 import { stackName } from '../clean-room/engine.ts'
 import { DEFAULT_CONTAINMENT_POLICY } from '../containment/plan.ts'
 import type { IncidentEvent, OpenedIncident } from '../database/incident-store.ts'
-import { cancel, send, start, statusOf } from '../durable/durable.ts'
+import { send, start, statusOf } from '../durable/durable.ts'
 import { CleanroomError } from '../incident/errors.ts'
 import type { AnalysisRun, Finding, Incident, Phase, Plan, PlanOverrides, Severity, Target } from '../incident/incident.ts'
 import { findInstance } from '../triage/describe-instance.ts'
@@ -60,16 +60,29 @@ export class IncidentService {
       ...request.idempotencyKey !== undefined && { key: request.idempotencyKey },
       requestHash: createHash('sha256').update(JSON.stringify([targets, request.reason, request.severity, request.ticket, request.plan])).digest('hex')
     })
-    const { incident } = opened
-    await this.#parts.custody.append(incident.id, {
-      key: 'incident.opened',
-      actor: incident.openedBy,
-      action: 'incident.opened',
-      detail: { reason: incident.reason, severity: incident.severity, ticket: incident.ticket, targets }
-    })
-    // Also for an incident that was there: a controller that died between the two lines left it unstarted.
-    await start(this.#response.respond, incident.id, incident.id)
+    // Also for an incident that was there: a controller that died in between left it unstarted.
+    await this.#begin(opened.incident)
     return opened
+  }
+
+  async #begin ({ id, openedBy, reason, severity, ticket, targets }: Incident): Promise<void> {
+    await this.#parts.custody.append(id, {
+      key: 'incident.opened',
+      actor: openedBy,
+      action: 'incident.opened',
+      detail: { reason, severity, ticket, targets: targets.map(({ instanceId, accountId, region }) => ({ instanceId, accountId, region })) }
+    })
+    await start(this.#response.respond, id, id)
+  }
+
+  /** Starts every response that a controller stored and died before it could start. */
+  async takeUp (): Promise<void> {
+    let cursor: string | undefined
+    do {
+      const page = await this.#parts.incidents.list({ phase: 'received', limit: 100, ...cursor !== undefined && { cursor } })
+      for (const incident of page.items) await this.#begin(incident)
+      cursor = page.nextCursor
+    } while (cursor !== undefined)
   }
 
   /** The whole plan for a request, from reads alone. */
@@ -137,7 +150,6 @@ export class IncidentService {
       throw new CleanroomError('CONFLICT', `Incident ${id} is ${incident.phase} already.`, { extra: { phase: incident.phase } })
     }
     await this.#parts.custody.append(id, { key: 'incident.cancelled', actor: asker.subject, action: 'incident.cancelled', detail: { phase: incident.phase } })
-    await cancel(id)
     await start(this.#response.cancel, cancellationOf(id), id)
     return await this.get(id)
   }

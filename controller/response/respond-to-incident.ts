@@ -11,14 +11,16 @@
  * incident shows is the earliest lane that is not done. A lane that can't go on waits for a person
  * (attention.ts); it never loosens containment and never drops evidence.
  */
-import { receive, start, step, valueOf, workflow, type Running, type Workflow } from '../durable/durable.ts'
-import type { AnalysisRun, Phase, Plan } from '../incident/incident.ts'
+import { cancel as cancelWorkflow, receive, start, step, workflow, type Outcome, type Running, type Workflow } from '../durable/durable.ts'
+import { controllerActor } from '../incident/custody.ts'
+import type { ErrorCode } from '../incident/errors.ts'
+import type { AnalysisRun, Phase, Plan, SnapshotRecord } from '../incident/incident.ts'
 import type { InstanceFacts } from '../triage/target-facts.ts'
 import type { InstanceDisks } from '../clean-room/device-names.ts'
 import type { RoomOutputs } from '../clean-room/engine.ts'
 import { registerAcquisition } from './acquisition-lane.ts'
 import { registerAnalysis, type AnalysisInput } from './analysis-lane.ts'
-import { insist } from './attention.ts'
+import { guarded, insist } from './attention.ts'
 import { registerClosure } from './closure-lane.ts'
 import { registerContainment } from './containment-lane.ts'
 import type { ResponseParts } from './parts.ts'
@@ -27,6 +29,9 @@ import { POLICY, WAIT } from './step-policies.ts'
 import { registerTriage, type TargetId } from './triage-lane.ts'
 
 export const REVIEW_TOPIC = 'review'
+
+/** What triage says of an instance that no retry can bring back. */
+const LOST: readonly ErrorCode[] = ['INSTANCE_TERMINATED', 'INSTANCE_NOT_FOUND']
 
 /** The analyst's word. `extend` keeps the room until `expiresAt`. */
 export interface ReviewMessage { decision: 'close' | 'extend', by: string, at: string, comment: string, expiresAt?: string }
@@ -49,6 +54,10 @@ export function registerResponse (parts: ResponseParts): Response {
   const close = registerClosure(parts)
 
   const respond = workflow('respond-to-incident', async (incidentId: string): Promise<void> => {
+    await guarded(parts, incidentId, () => spine(incidentId))
+  })
+
+  const spine = async (incidentId: string): Promise<void> => {
     const { targets, ticket, plan, cleanRoom, phase } = await step('incident.read', POLICY.record, () => parts.incidents.get(incidentId))
     if (phase === 'closed') return
     const enter = async (next: Phase): Promise<void> => {
@@ -60,10 +69,8 @@ export function registerResponse (parts: ResponseParts): Response {
       start(triage, `triage/${incidentId}/${instanceId}/${attempt}`, { incidentId, target: { instanceId, accountId, region }, attempt })
     const triaging: Array<Running<InstanceFacts>> = []
     for (const target of targets) triaging.push(await triageOf(target)(1))
-    const facts: InstanceFacts[] = []
-    for (const [index, target] of targets.entries()) {
-      facts.push(await insist(parts, incidentId, `triage ${target.instanceId}`, 'triaging', triaging[index]!, triageOf(target)))
-    }
+    const outcomes: Array<Outcome<InstanceFacts>> = []
+    for (const each of triaging) outcomes.push(await each.outcome())
 
     await enter('containing')
     const expiresAt = cleanRoom.expiresAt!
@@ -77,20 +84,30 @@ export function registerResponse (parts: ResponseParts): Response {
       fillRoom: (disks: InstanceDisks[]) => (attempt: number) => start(fillRoom, `fill-room/${incidentId}/${attempt}`, { incidentId, expiresAt, attempt }, disks),
       close: (attempt: number) => start(close, `close/${incidentId}/${attempt}`, { incidentId, why: 'reviewed' as const, attempt })
     }
-    const containing: Array<Running<string>> = []
-    for (const of of facts) containing.push(await lane.contain(of)(1))
-    const acquiring = []
-    for (const of of facts) acquiring.push(await lane.acquire(of)(1))
+    const lanes: Array<{ facts: InstanceFacts, containing: Running<string>, acquiring: Running<SnapshotRecord[]> }> = []
+    const begin = async (facts: InstanceFacts): Promise<void> => {
+      lanes.push({ facts, containing: await lane.contain(facts)(1), acquiring: await lane.acquire(facts)(1) })
+    }
+    // Whoever can be contained is, before anybody is waited for.
+    for (const outcome of outcomes) if (outcome.ok) await begin(outcome.value)
     const preparing: Running<RoomOutputs> = await lane.prepareRoom(1)
+    const gone = (outcome: Outcome<InstanceFacts>): boolean => !outcome.ok && LOST.includes(outcome.error.code)
+    for (const [index, target] of targets.entries()) {
+      const outcome = outcomes[index]!
+      if (outcome.ok) continue
+      if (gone(outcome) && !outcomes.every(gone)) await recordLost(parts, incidentId, target.instanceId, outcome.error.message)
+      else await begin(await insist(parts, incidentId, `triage ${target.instanceId}`, 'triaging', triaging[index]!, triageOf(target)))
+    }
+    await enter('containing')
 
-    for (const [index, of] of facts.entries()) {
-      await insist(parts, incidentId, `contain ${of.instanceId}`, 'containing', containing[index]!, lane.contain(of))
+    for (const { facts, containing } of lanes) {
+      await insist(parts, incidentId, `contain ${facts.instanceId}`, 'containing', containing, lane.contain(facts))
     }
     await enter('acquiring')
     const disks: InstanceDisks[] = []
-    for (const [index, of] of facts.entries()) {
-      const snapshots = await insist(parts, incidentId, `acquire ${of.instanceId}`, 'acquiring', acquiring[index]!, lane.acquire(of))
-      disks.push({ instanceId: of.instanceId, snapshots })
+    for (const { facts, acquiring } of lanes) {
+      const snapshots = await insist(parts, incidentId, `acquire ${facts.instanceId}`, 'acquiring', acquiring, lane.acquire(facts))
+      disks.push({ instanceId: facts.instanceId, snapshots })
     }
     await enter('preparing')
     await insist(parts, incidentId, 'room', 'preparing', preparing, lane.prepareRoom)
@@ -102,22 +119,34 @@ export function registerResponse (parts: ResponseParts): Response {
     await enter('in-review')
     await review(parts, incidentId)
     await insist(parts, incidentId, 'close', 'closing', await lane.close(1), lane.close)
-  })
+  }
 
   /** Every planned package, one after the other; a failed one is a result and holds none up. */
   async function analyseAll (incidentId: string, plan: Plan): Promise<void> {
     for (const script of plan.analyses) {
       const running = await start(analyse, `analyse/${incidentId}/${script}`, { incidentId, runId: `${script}-1`, script, parameters: {} })
-      valueOf(await running.outcome())
+      await running.outcome()
     }
   }
 
   const cancel = workflow('cancel-incident', async (incidentId: string): Promise<void> => {
+    // First, so that a controller that dies here stops the response when it takes this up again.
+    await cancelWorkflow(incidentId)
     const run = (attempt: number) => start(close, `close-cancelled/${incidentId}/${attempt}`, { incidentId, why: 'cancelled' as const, attempt })
-    await insist(parts, incidentId, 'close', 'closing', await run(1), run)
+    await guarded(parts, incidentId, async () => { await insist(parts, incidentId, 'close', 'closing', await run(1), run) })
   })
 
   return { respond, analyse, cancel }
+}
+
+/** Says of one instance among several that it was gone before it could be contained; the others go on. */
+async function recordLost ({ custody, incidents }: ResponseParts, incidentId: string, instanceId: string, message: string): Promise<void> {
+  await step(`target.lost/${instanceId}`, POLICY.record, async () => {
+    await custody.append(incidentId, { key: `lost/${instanceId}`, actor: controllerActor('acquire'), action: 'triage.instance-gone', detail: { instanceId, message } })
+    await incidents.update(incidentId, ({ targets }) => {
+      targets.find((target) => target.instanceId === instanceId)!.containment.state = 'failed'
+    }, { type: 'triage.instance-gone', data: { instanceId } })
+  })
 }
 
 /** Waits for the analyst to close. Nobody answering is told, never taken for a yes. */

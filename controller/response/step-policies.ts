@@ -10,7 +10,7 @@ const MINUTE = 60 * SECOND
 
 export const POLICY = {
   /** A change of our own record in PostgreSQL. */
-  record: { timeoutMs: 30 * SECOND, attempts: 5, pauseMs: 200 },
+  record: { timeoutMs: 30 * SECOND, attempts: 12, pauseMs: 200 },
   describe: { timeoutMs: 60 * SECOND, attempts: 5, pauseMs: 500 },
   store: { timeoutMs: 5 * MINUTE, attempts: 5, pauseMs: 500 },
   contain: { timeoutMs: 60 * SECOND, attempts: 6, pauseMs: 250 },

@@ -3,8 +3,9 @@
  */
 import { paginateDescribeLoadBalancers, type ElasticLoadBalancingClient } from '@aws-sdk/client-elastic-load-balancing'
 import {
-  DescribeTargetHealthCommand, paginateDescribeTargetGroups, type ElasticLoadBalancingV2Client, type TargetGroup
+  DescribeTargetHealthCommand, paginateDescribeTargetGroups, type ElasticLoadBalancingV2Client, type TargetGroup, type TargetHealthDescription
 } from '@aws-sdk/client-elastic-load-balancing-v2'
+import { isGone } from '../aws/aws-errors.ts'
 import type { TargetFacts } from './target-facts.ts'
 
 /** Target groups asked at once; ELB's request rate is shared by the whole account. */
@@ -19,10 +20,9 @@ export async function targetMemberships (elbv2: ElasticLoadBalancingV2Client, id
   const found: TargetFacts[] = []
   for (let from = 0; from < candidates.length; from += GROUPS_AT_ONCE) {
     const asked = candidates.slice(from, from + GROUPS_AT_ONCE)
-    const answers = await Promise.all(asked.map(async ({ TargetGroupArn }) =>
-      await elbv2.send(new DescribeTargetHealthCommand({ TargetGroupArn }))))
-    answers.forEach(({ TargetHealthDescriptions = [] }, index) => {
-      for (const { Target, TargetHealth } of TargetHealthDescriptions) {
+    const answers = await Promise.all(asked.map(async ({ TargetGroupArn }) => await healthOf(elbv2, TargetGroupArn!)))
+    answers.forEach((descriptions, index) => {
+      for (const { Target, TargetHealth } of descriptions) {
         if (!ids.includes(Target!.Id!) || TargetHealth?.State === 'draining') continue
         found.push({
           targetGroupArn: asked[index]!.TargetGroupArn!,
@@ -34,6 +34,17 @@ export async function targetMemberships (elbv2: ElasticLoadBalancingV2Client, id
     })
   }
   return found
+}
+
+/** Nothing for a group that was deleted since it was listed: deployments come and go during a response. */
+async function healthOf (elbv2: ElasticLoadBalancingV2Client, TargetGroupArn: string): Promise<TargetHealthDescription[]> {
+  try {
+    const answer = await elbv2.send(new DescribeTargetHealthCommand({ TargetGroupArn }))
+    return answer.TargetHealthDescriptions ?? []
+  } catch (error) {
+    if (isGone(error)) return []
+    throw error
+  }
 }
 
 /** Names of the classic load balancers that have the instance. */

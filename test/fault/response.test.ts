@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DescribeInstancesCommand, DescribeVpcsCommand } from '@aws-sdk/client-ec2'
+import pg from 'pg'
+import { startEmbeddedPostgres } from '../../controller/database/embedded-postgres.ts'
 import { verifyChain } from '../../controller/evidence/custody-ledger.ts'
 import type { Incident } from '../../controller/incident/incident.ts'
 import { ApiClient } from '../../sandbox/demo/api-client.ts'
@@ -84,6 +87,20 @@ describe('a response that is disturbed', function () {
     await api.call('POST', `/incidents/${id}/review`, token(), { decision: 'close', comment: 'done' })
     await api.reach(id, token(), 'closed')
     assert.deepEqual(await witness.remains(id, reviewed.cleanRoom.vpcId!), [])
+  })
+
+  it('survives the loss of every database connection in mid-response', async () => {
+    const { id } = await open('batch1')
+    while ((await api.incident(id, token())).phase === 'received') await sleep(50)
+    const state = join(sandbox.stateDir, 'controller')
+    const { url } = await startEmbeddedPostgres({ dataDir: join(state, 'postgres'), logFile: join(state, 'postgres.log') })
+    const db = new pg.Client(url)
+    await db.connect()
+    await db.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = $1', ['client backend'])
+    await db.end()
+    await api.reach(id, token(), 'in-review')
+    await api.call('POST', `/incidents/${id}/review`, token(), { decision: 'close', comment: 'done' })
+    await api.reach(id, token(), 'closed')
   })
 
   it('contains all the same while AWS throttles a third of the calls', async () => {

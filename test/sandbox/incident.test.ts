@@ -88,6 +88,21 @@ describe('an incident on the sandbox', function () {
     })
   })
 
+  it('of two instances in one VPC contains each with a group of its own and brings both their disks into one room', async () => {
+    const { web2, batch1 } = sandbox.scenario.instances
+    const instanceIds = [web2!.instanceId, batch1!.instanceId]
+    const { id } = await api.call<Incident>('POST', '/incidents', sandbox.tokens.responder, { instanceIds, reason: 'two in one' })
+    const reviewed = await api.reach(id, sandbox.tokens.analyst, 'in-review')
+    assert.deepEqual(reviewed.targets.map(({ containment }) => containment.state), ['contained', 'contained'])
+    const groups = (await Promise.all(instanceIds.map((instanceId) => witness.interfaces(instanceId)))).map((each) => new Set(each.flatMap((one) => one.groups)))
+    assert.deepEqual(groups.map(({ size }) => size), [1, 1])
+    assert.equal(new Set(groups.flatMap((each) => [...each])).size, 2)
+    assert.equal(reviewed.cleanRoom.volumes.length, web2!.volumeIds.length + batch1!.volumeIds.length)
+    assert.deepEqual([...new Set(reviewed.cleanRoom.volumes.map(({ instanceId }) => instanceId))].sort(), [...instanceIds].sort())
+    await api.call('POST', `/incidents/${id}/review`, sandbox.tokens.analyst, { decision: 'close', comment: 'done' })
+    await api.reach(id, sandbox.tokens.analyst, 'closed')
+  })
+
   describe('and another on a different instance, both at once,', () => {
     let first: Incident
     let second: Incident

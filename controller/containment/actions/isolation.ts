@@ -1,7 +1,7 @@
 /**
  * Cuts the instance off by security groups: every interface gets one group that has no rule at all.
  *
- * The group is made for this incident and asserted empty by its id before use: a group of a known name
+ * The group is made for this instance and incident and asserted empty by its id before use: a group of a known name
  * could hold rules that drift or an attacker put there. Interfaces are changed one by one, since
  * ModifyInstanceAttribute refuses an instance with more than one (Amazon EC2 API Reference,
  * "ModifyInstanceAttribute", Groups).
@@ -14,7 +14,7 @@ import {
 import { awsCode } from '../../aws/aws-errors.ts'
 import { CleanroomError } from '../../incident/errors.ts'
 import { incidentTags, TAG } from '../../incident/tags.ts'
-import type { Action } from './action.ts'
+import type { Action, ActionContext } from './action.ts'
 
 /** The rules of a group, by its id. */
 export async function rulesOf (ec2: EC2Client, groupId: string): Promise<SecurityGroupRule[]> {
@@ -22,30 +22,33 @@ export async function rulesOf (ec2: EC2Client, groupId: string): Promise<Securit
   return answer.SecurityGroupRules ?? []
 }
 
-async function findGroup (ec2: EC2Client, incidentId: string, vpcId: string): Promise<string | undefined> {
+async function findGroup ({ clients: { ec2 }, incidentId, instanceId }: ActionContext, vpcId: string): Promise<string | undefined> {
   const answer = await ec2.send(new DescribeSecurityGroupsCommand({
     Filters: [
       { Name: 'vpc-id', Values: [vpcId] },
       { Name: `tag:${TAG.incident}`, Values: [incidentId] },
+      { Name: `tag:${TAG.instance}`, Values: [instanceId] },
       { Name: `tag:${TAG.purpose}`, Values: ['isolation'] }
     ]
   }))
   return answer.SecurityGroups?.[0]?.GroupId
 }
 
-async function makeGroup (ec2: EC2Client, incidentId: string, vpcId: string): Promise<string> {
-  const name = `cleanroom-isolation-${incidentId}`
+async function makeGroup (context: ActionContext, vpcId: string): Promise<string> {
+  const { clients: { ec2 }, incidentId, instanceId } = context
+  const name = `cleanroom-isolation-${incidentId}-${instanceId}`
   try {
     const made = await ec2.send(new CreateSecurityGroupCommand({
       GroupName: name,
-      Description: `Isolation for incident ${incidentId}: no rules`,
+      Description: `Isolation of ${instanceId} for incident ${incidentId}: no rules`,
       VpcId: vpcId,
-      TagSpecifications: [{ ResourceType: 'security-group', Tags: [...incidentTags(incidentId, 'isolation'), { Key: 'Name', Value: name }] }]
+      TagSpecifications: [{ ResourceType: 'security-group', Tags: incidentTags(incidentId, 'isolation', { [TAG.instance]: instanceId, Name: name }) }]
     }))
     return made.GroupId!
   } catch (error) {
     if (awsCode(error) !== 'InvalidGroup.Duplicate') throw error
-    const found = await findGroup(ec2, incidentId, vpcId)
+    // One of an attempt that was cut off carries our tags; any other of this name is not ours.
+    const found = await findGroup(context, vpcId)
     if (!found) throw new CleanroomError('ISOLATION_GROUP_NOT_EMPTY', `A group named ${name} exists in ${vpcId} and is not ours.`, { cause: error })
     return found
   }
@@ -64,10 +67,10 @@ async function empty (ec2: EC2Client, groupId: string): Promise<void> {
 }
 
 export const prepareIsolationGroup: Action = {
-  observe: async ({ clients: { ec2 }, incidentId }, planned) => ({ groupId: await findGroup(ec2, incidentId, planned.resource) ?? null }),
-  apply: async ({ clients: { ec2 }, incidentId }, planned) => {
-    const groupId = await findGroup(ec2, incidentId, planned.resource) ?? await makeGroup(ec2, incidentId, planned.resource)
-    await empty(ec2, groupId)
+  observe: async (context, planned) => ({ groupId: await findGroup(context, planned.resource) ?? null }),
+  apply: async (context, planned) => {
+    const groupId = await findGroup(context, planned.resource) ?? await makeGroup(context, planned.resource)
+    await empty(context.clients.ec2, groupId)
     return { groupId, rules: 0 }
   }
 }

@@ -46,7 +46,9 @@ async function health ({ clients: { elbv2 } }: ActionContext, planned: PlannedAc
     const { Id, Port } = targetOf(planned)
     const found = answer.TargetHealthDescriptions?.find(({ Target }) => Target!.Id === Id && (Port === undefined || Target!.Port === Port))
     const state = found?.TargetHealth?.State
-    return { registered: state !== undefined && state !== 'draining' && state !== 'unused', ...state && { health: state } }
+    // Elastic Load Balancing API Reference, "TargetHealth": unused is registered, too, but for this one reason.
+    const registered = state !== undefined && state !== 'draining' && found?.TargetHealth?.Reason !== 'Target.NotRegistered'
+    return { registered, ...state && { health: state } }
   } catch (error) {
     if (isGone(error)) return { registered: false }
     throw error
