@@ -5,7 +5,8 @@
  */
 import type { FastifyBaseLogger } from 'fastify'
 import type { Registry } from 'prom-client'
-import type { AnalysisRun, Artifact, Finding, Incident, LedgerEntry, Phase, PlanOverrides, Severity } from '../incident/incident.ts'
+import type { AnalysisRun, Artifact, Finding, Incident, LedgerEntry, Phase } from '../incident/incident.ts'
+import type { OpenRequest } from '../incident/open-request.ts'
 
 export const ROLES = ['responder', 'analyst', 'approver', 'admin'] as const
 export type Role = typeof ROLES[number]
@@ -20,18 +21,6 @@ export interface Caller {
 
 export interface Page<T> { items: T[], nextCursor?: string }
 export interface PageQuery { cursor?: string, limit: number }
-
-export interface OpenRequest {
-  /** 1 to 20, each well formed. */
-  instanceIds: string[]
-  accountId?: string
-  region?: string
-  reason: string
-  severity?: Severity
-  ticket?: string
-  plan?: PlanOverrides
-  idempotencyKey?: string
-}
 
 export interface ReviewRequest {
   decision: 'close' | 'extend'

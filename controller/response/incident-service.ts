@@ -9,24 +9,14 @@ import { DEFAULT_CONTAINMENT_POLICY } from '../containment/plan.ts'
 import type { IncidentEvent, OpenedIncident } from '../database/incident-store.ts'
 import { send, start, statusOf } from '../durable/durable.ts'
 import { CleanroomError } from '../incident/errors.ts'
-import type { AnalysisRun, Finding, Incident, Phase, Plan, PlanOverrides, Severity, Target } from '../incident/incident.ts'
+import type { AnalysisRun, Finding, Incident, Phase, Plan, Target } from '../incident/incident.ts'
+import type { OpenRequest } from '../incident/open-request.ts'
 import { findInstance } from '../triage/describe-instance.ts'
 import { ATTENTION_TOPIC, type Retry } from './attention.ts'
 import type { EventFeed } from './event-feed.ts'
 import { planResponse, type ResponsePlan } from './plan-response.ts'
 import type { ResponseParts } from './parts.ts'
 import { REVIEW_TOPIC, type Response, type ReviewMessage } from './respond-to-incident.ts'
-
-export interface OpenRequest {
-  instanceIds: string[]
-  accountId?: string
-  region?: string
-  reason: string
-  severity?: Severity
-  ticket?: string
-  plan?: PlanOverrides
-  idempotencyKey?: string
-}
 
 /** What is run on every incident's disks unless the request says otherwise. */
 const DEFAULT_ANALYSES = ['disk-analysis']
