@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { ContainmentAction } from '../incident/incident.ts'
 import { containmentState, cutOffAt } from './outcome.ts'
 
-const action = (kind: string, state: ContainmentAction['state'], at = '2026-01-01T00:00:00.000Z'): ContainmentAction => ({ action: kind, resource: 'r', state, at })
+const action = (kind: string, state: ContainmentAction['state'], at = '2026-01-01T00:00:00.000Z'): ContainmentAction => ({ key: kind, action: kind, resource: 'r', state, at })
 const proof = (ok: boolean, exposedInterfaces: string[] = [], name = 'some-check') => ({
   ok, at: '2026-01-01T00:00:01.000Z', exposedInterfaces, checks: [{ name, ok, expected: 'x', observed: ok ? 'x' : 'y' }]
 })

@@ -63,7 +63,7 @@ describe('a containment action', () => {
       assert.deepEqual(custody.notes[0]!.detail!.before, { securityGroupIds: ['sg-db', 'sg-web'] })
       return modify(input)
     }
-    const done = await performAction(custody, context(clients(answers)), isolateInterface('eni-1'))
+    const done = await performAction(custody, context(clients(answers)), isolateInterface('eni-1'), '1.1')
     assert.deepEqual([done.state, done.before, done.after], ['done', { securityGroupIds: ['sg-db', 'sg-web'] }, { securityGroupIds: ['sg-iso'] }])
     assert.deepEqual(custody.notes.map(({ action }) => action), ['containment.intent', 'containment.result'])
   })
@@ -71,14 +71,23 @@ describe('a containment action', () => {
   it('keeps the state before of the first time when it is performed again', async () => {
     const custody = ledger()
     const made = context(clients(networkInterface(['sg-web'])))
-    await performAction(custody, made, isolateInterface('eni-1'))
-    const again = await performAction(custody, made, isolateInterface('eni-1'))
+    await performAction(custody, made, isolateInterface('eni-1'), '1.1')
+    const again = await performAction(custody, made, isolateInterface('eni-1'), '1.1')
     assert.deepEqual(again.before, { securityGroupIds: ['sg-web'] })
     assert.equal(custody.notes.length, 2)
   })
 
+  it('is recorded once more when it is done once more, after somebody undid it', async () => {
+    const custody = ledger()
+    const made = context(clients(networkInterface(['sg-web'])))
+    await performAction(custody, made, isolateInterface('eni-1'), '1.1')
+    const again = await performAction(custody, made, isolateInterface('eni-1'), '1.2')
+    assert.deepEqual(again.before, { securityGroupIds: ['sg-web'] })
+    assert.deepEqual(custody.notes.map(({ action }) => action), ['containment.intent', 'containment.result', 'containment.result'])
+  })
+
   it('is unchanged when AWS was already as it should be', async () => {
-    const done = await performAction(ledger(), context(clients(networkInterface(['sg-iso']))), isolateInterface('eni-1'))
+    const done = await performAction(ledger(), context(clients(networkInterface(['sg-iso']))), isolateInterface('eni-1'), '1.1')
     assert.equal(done.state, 'unchanged')
   })
 
@@ -86,13 +95,13 @@ describe('a containment action', () => {
     const leave: PlannedAction = {
       kind: 'leave-target-group', stage: 'divert', resource: 'arn:tg', words: '', parameters: { targetId: 'i-1', port: 80 }, before: { registered: true }
     }
-    const done = await performAction(ledger(), context(clients({ DescribeTargetHealth: () => ({ TargetHealthDescriptions: [] }) })), leave)
+    const done = await performAction(ledger(), context(clients({ DescribeTargetHealth: () => ({ TargetHealthDescriptions: [] }) })), leave, '1.1')
     assert.deepEqual([done.state, done.before, done.after], ['done', { registered: true }, { registered: false }])
   })
 
   it('isolates with nothing but the group that was asserted empty', async () => {
     const { isolationGroupId, ...without } = context(clients(networkInterface(['sg-web'])))
-    await assert.rejects(performAction(ledger(), without, isolateInterface('eni-1')), { code: 'ISOLATION_GROUP_NOT_EMPTY' })
+    await assert.rejects(performAction(ledger(), without, isolateInterface('eni-1'), '1.1'), { code: 'ISOLATION_GROUP_NOT_EMPTY' })
   })
 
   it('says AWS\'s refusal with its code, and leaves the intent recorded', async () => {
@@ -100,8 +109,8 @@ describe('a containment action', () => {
     const answers = networkInterface(['sg-web'])
     answers.ModifyNetworkInterfaceAttribute = () => { throw Object.assign(new Error('no'), { name: 'UnauthorizedOperation', $metadata: { httpStatusCode: 403 } }) }
     const made = context(clients(answers))
-    const error = await performAction(custody, made, isolateInterface('eni-1')).then(() => assert.fail('it must be refused'), (refused: unknown) => refused)
-    const failed = await recordFailure(custody, made, isolateInterface('eni-1'), error)
+    const error = await performAction(custody, made, isolateInterface('eni-1'), '1.1').then(() => assert.fail('it must be refused'), (refused: unknown) => refused)
+    const failed = await recordFailure(custody, made, isolateInterface('eni-1'), '1.1', error)
     assert.deepEqual([failed.state, failed.error!.code], ['failed', 'AWS_ACCESS_DENIED'])
     assert.deepEqual(custody.notes.map(({ action }) => action), ['containment.intent', 'containment.failed'])
   })
@@ -125,7 +134,7 @@ describe('a containment action', () => {
         DescribeSecurityGroupRules: () => ({ SecurityGroupRules: rules }),
         RevokeSecurityGroupEgress: revoke,
         RevokeSecurityGroupIngress: revoke
-      })), prepare)
+      })), prepare, '1.1')
       assert.deepEqual(done.after, { groupId: 'sg-iso', rules: 0 })
       assert.deepEqual(rules, [])
     })
@@ -135,14 +144,14 @@ describe('a containment action', () => {
         DescribeSecurityGroups: () => ({ SecurityGroups: [{ GroupId: 'sg-iso' }] }),
         DescribeSecurityGroupRules: () => ({ SecurityGroupRules: [{ SecurityGroupRuleId: 'sgr-1', IsEgress: true }] }),
         RevokeSecurityGroupEgress: () => ({})
-      })), prepare), { code: 'ISOLATION_GROUP_NOT_EMPTY' })
+      })), prepare, '1.1'), { code: 'ISOLATION_GROUP_NOT_EMPTY' })
     })
 
     it('does not take a group of the same name that is not ours', async () => {
       await assert.rejects(performAction(ledger(), context(clients({
         DescribeSecurityGroups: () => ({ SecurityGroups: [] }),
         CreateSecurityGroup: () => { throw Object.assign(new Error('exists'), { name: 'InvalidGroup.Duplicate', $metadata: {} }) }
-      })), prepare), { code: 'ISOLATION_GROUP_NOT_EMPTY' })
+      })), prepare, '1.1'), { code: 'ISOLATION_GROUP_NOT_EMPTY' })
     })
   })
 })

@@ -2,7 +2,7 @@
  * One containment action, recorded: the state found before it, the change, the state read back after it.
  */
 import { isDeepStrictEqual } from 'node:util'
-import { attempt, awsCode } from '../aws/aws-errors.ts'
+import { attempt } from '../aws/aws-errors.ts'
 import { controllerActor, type Custody } from '../incident/custody.ts'
 import { codeOf, messageOf } from '../incident/errors.ts'
 import type { ContainmentAction } from '../incident/incident.ts'
@@ -20,10 +20,11 @@ export function keyOf (instanceId: string, planned: PlannedAction): string {
 
 /**
  * Performs the action and answers what came of it; run again it changes nothing more.
- * The state before is the one recorded first: what a repetition finds is our own doing.
+ * The state before is the one recorded first: what a repetition finds is our own doing. `occasion` names
+ * the attempt, so that doing it once more, after somebody undid it, is recorded once more.
  * @throws CleanroomError AWS_*; the intent stays recorded
  */
-export async function performAction (custody: Custody, context: ActionContext, planned: PlannedAction): Promise<ContainmentAction> {
+export async function performAction (custody: Custody, context: ActionContext, planned: PlannedAction, occasion: string): Promise<ContainmentAction> {
   const action = ACTIONS[planned.kind]
   const key = keyOf(context.instanceId, planned)
   const doing = `${planned.kind} on ${planned.resource}`
@@ -38,22 +39,23 @@ export async function performAction (custody: Custody, context: ActionContext, p
   const after = await attempt(doing, () => action.apply(context, planned, before))
   const state = isDeepStrictEqual(before, after) ? 'unchanged' : 'done'
   const result = await custody.append(context.incidentId, {
-    key: `${key}:result`,
+    key: `${key}:result/${occasion}`,
     actor: ACTOR,
     action: 'containment.result',
     detail: { instanceId: context.instanceId, action: planned.kind, resource: planned.resource, state, before, after }
   })
-  return { action: planned.kind, resource: planned.resource, state, at: result.at, before, after }
+  return { key, action: planned.kind, resource: planned.resource, state, at: result.at, before, after }
 }
 
-/** What stands in the record of an action that could not be done. Recorded once per cause. */
-export async function recordFailure (custody: Custody, context: ActionContext, planned: PlannedAction, error: unknown): Promise<ContainmentAction> {
+/** What stands in the record of an action that could not be done. */
+export async function recordFailure (custody: Custody, context: ActionContext, planned: PlannedAction, occasion: string, error: unknown): Promise<ContainmentAction> {
+  const key = keyOf(context.instanceId, planned)
   const failure = { code: codeOf(error), message: messageOf(error) }
   const entry = await custody.append(context.incidentId, {
-    key: `${keyOf(context.instanceId, planned)}:failed:${failure.code}:${awsCode(error) ?? ''}`,
+    key: `${key}:failed/${occasion}`,
     actor: ACTOR,
     action: 'containment.failed',
     detail: { instanceId: context.instanceId, action: planned.kind, resource: planned.resource, ...failure }
   })
-  return { action: planned.kind, resource: planned.resource, state: 'failed', at: entry.at, error: failure }
+  return { key, action: planned.kind, resource: planned.resource, state: 'failed', at: entry.at, error: failure }
 }

@@ -35,6 +35,7 @@ export type ActionState = Static<typeof ActionState>
 
 /** One containment action on one resource, with the state it found and the state it left. */
 export const ContainmentAction = Type.Object({
+  key: Type.String({ description: 'Tells it apart from the other actions of its incident' }),
   action: Type.String({ description: 'Kind of action, for example isolate-interface' }),
   resource: Type.String({ description: 'The AWS resource it changes' }),
   state: ActionState,

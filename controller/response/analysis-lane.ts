@@ -17,6 +17,11 @@ import { POLICY } from './step-policies.ts'
 
 export interface AnalysisInput { incidentId: string, runId: string, script: string, parameters: Record<string, unknown> }
 
+/** The workflow of a run; those of the plan are started by the response, others by the API. */
+export function analysisWorkflowId (incidentId: string, runId: string): string {
+  return `analyse/${incidentId}/${runId}`
+}
+
 const ACTOR = controllerActor('analyse')
 /** Time for the archive's way there and the results' way back, beside the package's own budget. */
 const TRANSFER_MS = 10 * 60_000

@@ -6,9 +6,10 @@
  */
 import { proveAbsence } from '../clean-room/absence-proof.ts'
 import { stackName } from '../clean-room/engine.ts'
-import { step, workflow, type Workflow } from '../durable/durable.ts'
+import { cancel, step, workflow, type Workflow } from '../durable/durable.ts'
 import { controllerActor } from '../incident/custody.ts'
 import { CleanroomError } from '../incident/errors.ts'
+import { analysisWorkflowId } from './analysis-lane.ts'
 import type { ResponseParts } from './parts.ts'
 import { tell } from './room-lane.ts'
 import { POLICY } from './step-policies.ts'
@@ -28,6 +29,7 @@ export function registerClosure (parts: ResponseParts): Workflow<[ClosureInput],
         if (cleanRoom.state !== 'destroyed') cleanRoom.state = 'destroying'
       })
     })
+    await endAnalyses(parts, incidentId, occasion)
     await destroyRoom(parts, incidentId, occasion)
 
     const final = await step('close.record', POLICY.record, () => incidents.get(incidentId))
@@ -54,6 +56,22 @@ export function registerClosure (parts: ResponseParts): Workflow<[ClosureInput],
     })
     return { manifestSha256: manifest.sha256 }
   })
+}
+
+/** Whatever still runs in the room ends before it does: nothing may be recorded behind the manifest. */
+async function endAnalyses ({ custody, incidents }: ResponseParts, incidentId: string, occasion: string): Promise<void> {
+  const running = await step('close.running-analyses', POLICY.record, async () =>
+    (await incidents.get(incidentId)).analyses.filter(({ state }) => state === 'queued' || state === 'running').map(({ id }) => id))
+  for (const runId of running) {
+    await cancel(analysisWorkflowId(incidentId, runId))
+    await step(`close.end-analysis/${runId}`, POLICY.record, async () => {
+      await custody.append(incidentId, { key: `close/${occasion}:ended/${runId}`, actor: ACTOR, action: 'analysis.ended-by-closure', detail: { runId } })
+      await incidents.update(incidentId, ({ analyses }) => {
+        const run = analyses.find(({ id }) => id === runId)!
+        Object.assign(run, { state: 'failed', endedAt: new Date().toISOString(), error: { code: 'CONFLICT', message: 'The incident was closed while it ran.' } })
+      })
+    })
+  }
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 import type { ActionContext } from '../containment/actions/action.ts'
 import { containmentState, cutOffAt } from '../containment/outcome.ts'
-import { performAction, recordFailure } from '../containment/perform-action.ts'
+import { keyOf, performAction, recordFailure } from '../containment/perform-action.ts'
 import { isolateInterface, planContainment, STAGES, type ContainmentPolicy, type PlannedAction } from '../containment/plan.ts'
 import { proveContainment, type ContainmentProof } from '../containment/proof.ts'
 import { residualRisks } from '../containment/residual-risks.ts'
@@ -29,17 +29,16 @@ export function registerContainment (parts: ResponseParts): Workflow<[Containmen
     const plan = planContainment(facts, input.policy)
     await step('contain.plan', POLICY.record, () => lane.recordPlan(plan))
 
-    const actions: ContainmentAction[] = []
-    for (const stage of STAGES) {
-      const results = await lane.run(plan.filter((planned) => planned.stage === stage), groupOf(actions))
-      actions.push(...results)
-    }
-    let proof = await lane.prove('contain.prove/1', groupOf(actions))
+    // The latest word on each action: a later round makes good what an earlier one could not do.
+    const latest = new Map<string, ContainmentAction>()
+    const keep = (results: ContainmentAction[]): void => { for (const result of results) latest.set(result.key, result) }
+    for (const stage of STAGES) keep(await lane.run(plan.filter((planned) => planned.stage === stage), groupOf([...latest.values()]), 1))
+    let proof = await lane.prove('contain.prove/1', groupOf([...latest.values()]))
     for (let round = 2; round <= ROUNDS && proof.exposedInterfaces.length > 0; round++) {
-      const strays = await lane.run(proof.exposedInterfaces.map(isolateInterface), groupOf(actions), `/${round}`)
-      actions.push(...strays)
-      proof = await lane.prove(`contain.prove/${round}`, groupOf(actions))
+      keep(await lane.run(proof.exposedInterfaces.map(isolateInterface), groupOf([...latest.values()]), round))
+      proof = await lane.prove(`contain.prove/${round}`, groupOf([...latest.values()]))
     }
+    const actions = [...latest.values()]
     const state = containmentState(actions, proof)
     await step('contain.outcome', POLICY.record, () => lane.recordOutcome(state, actions, proof))
     if (state === 'failed') {
@@ -71,7 +70,7 @@ function laneOf ({ clients, custody, incidents }: ResponseParts, { incidentId, t
   }
   const put = async (action: ContainmentAction): Promise<void> => {
     await change(({ actions }) => {
-      const at = actions.findIndex((known) => known.action === action.action && known.resource === action.resource)
+      const at = actions.findIndex(({ key }) => key === action.key)
       if (at === -1) actions.push(action)
       else actions[at] = action
     }, 'containment.action', { action: action.action, resource: action.resource, state: action.state })
@@ -80,17 +79,18 @@ function laneOf ({ clients, custody, incidents }: ResponseParts, { incidentId, t
     recordPlan: async (plan: PlannedAction[]): Promise<void> => {
       await change((containment) => {
         if (containment.actions.length > 0) return
-        containment.actions = plan.map(({ kind, resource }) => ({ action: kind, resource, state: 'planned' }))
+        containment.actions = plan.map((planned) => ({ key: keyOf(instanceId, planned), action: planned.kind, resource: planned.resource, state: 'planned' }))
         containment.residualRisks = residualRisks(facts)
       }, 'containment.planned', { actions: plan.length })
     },
 
     /** Runs the actions side by side, each in a step of its own; a failure is a result. */
-    run: async (planned: PlannedAction[], isolationGroupId: string | undefined, suffix = ''): Promise<ContainmentAction[]> => {
+    run: async (planned: PlannedAction[], isolationGroupId: string | undefined, round: number): Promise<ContainmentAction[]> => {
+      const occasion = `${attempt}.${round}`
       const context: ActionContext = { clients: containmentClients, incidentId, instanceId, ticket, ...isolationGroupId && { isolationGroupId } }
       const settled = await Promise.allSettled(planned.map(async (each) =>
-        await step(`contain.${each.kind}/${each.resource}${suffix}`, POLICY.contain, async () => {
-          const done = await performAction(custody, context, each)
+        await step(`contain.${each.kind}/${each.resource}/${round}`, POLICY.contain, async () => {
+          const done = await performAction(custody, context, each, occasion)
           await put(done)
           return done
         })))
@@ -101,8 +101,8 @@ function laneOf ({ clients, custody, incidents }: ResponseParts, { incidentId, t
           continue
         }
         const each = planned[index]!
-        results.push(await step(`contain.failed/${each.kind}/${each.resource}${suffix}`, POLICY.record, async () => {
-          const failed = await recordFailure(custody, context, each, outcome.reason)
+        results.push(await step(`contain.failed/${each.kind}/${each.resource}/${round}`, POLICY.record, async () => {
+          const failed = await recordFailure(custody, context, each, occasion, outcome.reason)
           await put(failed)
           return failed
         }))

@@ -12,6 +12,7 @@ import { CleanroomError } from '../incident/errors.ts'
 import type { AnalysisRun, Finding, Incident, Phase, Plan, Target } from '../incident/incident.ts'
 import type { OpenRequest } from '../incident/open-request.ts'
 import { findInstance } from '../triage/describe-instance.ts'
+import { analysisWorkflowId } from './analysis-lane.ts'
 import { ATTENTION_TOPIC, type Retry } from './attention.ts'
 import type { EventFeed } from './event-feed.ts'
 import { planResponse, type ResponsePlan } from './plan-response.ts'
@@ -158,7 +159,7 @@ export class IncidentService {
     const run: AnalysisRun = { id: runId, script: request.script, parameters: request.parameters ?? {}, state: 'queued', findings: 0, artifactIds: [] }
     await this.#parts.incidents.putAnalysis(id, run)
     await this.#parts.custody.append(id, { key: `analyse/${runId}:asked`, actor: asker.subject, action: 'analysis.asked', detail: { runId, script: request.script, parameters: run.parameters } })
-    await start(this.#response.analyse, `analyse/${id}/${runId}`, { incidentId: id, runId, script: run.script, parameters: run.parameters })
+    await start(this.#response.analyse, analysisWorkflowId(id, runId), { incidentId: id, runId, script: run.script, parameters: run.parameters })
     return run
   }
 

@@ -19,7 +19,7 @@ import type { InstanceFacts } from '../triage/target-facts.ts'
 import type { InstanceDisks } from '../clean-room/device-names.ts'
 import type { RoomOutputs } from '../clean-room/engine.ts'
 import { registerAcquisition } from './acquisition-lane.ts'
-import { registerAnalysis, type AnalysisInput } from './analysis-lane.ts'
+import { analysisWorkflowId, registerAnalysis, type AnalysisInput } from './analysis-lane.ts'
 import { guarded, insist } from './attention.ts'
 import { registerClosure } from './closure-lane.ts'
 import { registerContainment } from './containment-lane.ts'
@@ -124,7 +124,8 @@ export function registerResponse (parts: ResponseParts): Response {
   /** Every planned package, one after the other; a failed one is a result and holds none up. */
   async function analyseAll (incidentId: string, plan: Plan): Promise<void> {
     for (const script of plan.analyses) {
-      const running = await start(analyse, `analyse/${incidentId}/${script}`, { incidentId, runId: `${script}-1`, script, parameters: {} })
+      const runId = `${script}-1`
+      const running = await start(analyse, analysisWorkflowId(incidentId, runId), { incidentId, runId, script, parameters: {} })
       await running.outcome()
     }
   }
