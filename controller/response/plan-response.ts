@@ -7,6 +7,7 @@ import type { Plan, Target } from '../incident/incident.ts'
 import { describeInstance } from '../triage/describe-instance.ts'
 import type { InstanceFacts, Section } from '../triage/target-facts.ts'
 import type { ResponseParts } from './parts.ts'
+import { triageClients } from './triage-lane.ts'
 
 export interface PlannedStep { order: number, phase: string, action: string, resource: string, change: string }
 
@@ -29,13 +30,7 @@ export interface ResponsePlan {
 export async function planResponse (
   { baseline, clients }: ResponseParts, targets: Array<Pick<Target, 'instanceId' | 'accountId' | 'region'>>, plan: Plan
 ): Promise<ResponsePlan> {
-  const described = await Promise.all(targets.map(async (target) => await describeInstance({
-    ec2: clients.ec2(target, 'acquire'),
-    autoScaling: clients.autoScaling(target, 'acquire'),
-    elb: clients.elb(target, 'acquire'),
-    elbv2: clients.elbv2(target, 'acquire'),
-    iam: clients.iam(target, 'acquire')
-  }, target, target.instanceId, new Date())))
+  const described = await Promise.all(targets.map(async (target) => await describeInstance(triageClients(clients, target), target, target.instanceId, new Date())))
   const volumes = described.flatMap(({ facts }) => facts.volumes)
   return {
     dryRun: true,
