@@ -1,22 +1,45 @@
 /**
- * Which actions cut an instance off and keep it from vanishing, in which order. Pure: facts in, plan out.
+ * Which actions cut an instance off, keep it from vanishing and take its powers away, in which order.
+ * Pure: facts in, plan out.
  *
- * The order follows the AWS Security Incident Response Guide ("Developing containment strategies") and
- * the field's lessons: what would destroy evidence is disarmed first; the instance leaves its Auto
- * Scaling group before isolation can fail a health check and have it replaced; every interface is
- * isolated; traffic is taken away and the tags say so last.
+ * The plan's order is the order in which a person reads it and, backwards, the order of release. Actions
+ * themselves begin side by side and wait only for what they need (containment-lane.ts): what would destroy
+ * evidence is disarmed while the isolation group is made ready, and no failed action holds another up.
+ *
+ * Sources: AWS Security Incident Response Guide, "Containment"; NIST SP 800-61r3, RS.MI.
  */
-import type { InstanceFacts } from '../triage/target-facts.ts'
+import type { ContainmentPolicy } from '../incident/incident.ts'
+import type { InstanceFacts, Surroundings } from '../triage/target-facts.ts'
 
-export const ACTION_KINDS = [
-  'protect-from-termination', 'protect-from-stop', 'stop-on-shutdown', 'keep-volumes', 'leave-auto-scaling',
-  'prepare-isolation-group', 'isolate-interface', 'leave-target-group', 'leave-classic-load-balancer', 'tag-quarantined'
-] as const
-export type ActionKind = typeof ACTION_KINDS[number]
-
-/** Actions of one stage run side by side; a failed one holds no other up. */
-export const STAGES = ['disarm', 'isolate', 'divert'] as const
+export const STAGES = ['mark', 'disarm', 'divert', 'isolate', 'revoke'] as const
 export type Stage = typeof STAGES[number]
+
+/** Every kind of action: its stage and the permissions it needs on the resource (Service Authorization Reference). */
+export const KINDS = {
+  'tag-quarantined': { stage: 'mark', needs: ['ec2:CreateTags'] },
+  'protect-from-termination': { stage: 'disarm', needs: ['ec2:ModifyInstanceAttribute'] },
+  'protect-from-stop': { stage: 'disarm', needs: ['ec2:ModifyInstanceAttribute'] },
+  'stop-on-shutdown': { stage: 'disarm', needs: ['ec2:ModifyInstanceAttribute'] },
+  'keep-volumes': { stage: 'disarm', needs: ['ec2:ModifyInstanceAttribute'] },
+  'prepare-isolation-group': { stage: 'isolate', needs: ['ec2:CreateSecurityGroup', 'ec2:RevokeSecurityGroupEgress'] },
+  'prepare-untracking-group': { stage: 'isolate', needs: ['ec2:CreateSecurityGroup', 'ec2:AuthorizeSecurityGroupIngress', 'ec2:AuthorizeSecurityGroupEgress'] },
+  'isolate-interface': { stage: 'isolate', needs: ['ec2:ModifyNetworkInterfaceAttribute'] },
+  'remove-untracking-group': { stage: 'isolate', needs: ['ec2:RevokeSecurityGroupIngress', 'ec2:RevokeSecurityGroupEgress', 'ec2:DeleteSecurityGroup'] },
+  'allow-ssm-endpoints': { stage: 'isolate', needs: ['ec2:AuthorizeSecurityGroupEgress', 'ec2:RevokeSecurityGroupEgress'] },
+  'isolate-subnet': { stage: 'isolate', needs: ['ec2:CreateNetworkAcl', 'ec2:ReplaceNetworkAclAssociation'] },
+  'block-dns': { stage: 'isolate', needs: ['route53resolver:AssociateFirewallRuleGroup', 'route53resolver:DisassociateFirewallRuleGroup'] },
+  'leave-auto-scaling': { stage: 'divert', needs: ['autoscaling:DetachInstances', 'autoscaling:EnterStandby', 'autoscaling:SuspendProcesses'] },
+  'leave-target-group': { stage: 'divert', needs: ['elasticloadbalancing:DeregisterTargets'] },
+  'leave-classic-load-balancer': { stage: 'divert', needs: ['elasticloadbalancing:DeregisterInstancesFromLoadBalancer'] },
+  'disassociate-address': { stage: 'divert', needs: ['ec2:DisassociateAddress'] },
+  'remove-instance-profile': { stage: 'revoke', needs: ['ec2:DisassociateIamInstanceProfile'] },
+  'revoke-role-sessions': { stage: 'revoke', needs: ['iam:PutRolePolicy'] },
+  'deactivate-access-key': { stage: 'revoke', needs: ['iam:UpdateAccessKey'] },
+  'restrict-metadata': { stage: 'revoke', needs: ['ec2:ModifyInstanceMetadataOptions'] },
+  'close-ssm-path': { stage: 'revoke', needs: ['ec2:RevokeSecurityGroupEgress'] },
+  'stop-instance': { stage: 'revoke', needs: ['ec2:StopInstances', 'ec2:ModifyInstanceAttribute'] }
+} as const satisfies Record<string, { stage: Stage, needs: string[] }>
+export type ActionKind = keyof typeof KINDS
 
 export interface PlannedAction {
   kind: ActionKind
@@ -26,57 +49,191 @@ export interface PlannedAction {
   /** What will change, for a person. */
   words: string
   parameters: Record<string, unknown>
-  /** The state triage found, where an earlier action may change it before this one looks. */
+  /** IAM actions that the containing role must be allowed. */
+  needs: string[]
+  /** Set for what would end a live capture through Systems Manager: it waits for the capture's end. */
+  after?: 'live-capture'
+  /** The state that was read already, so that the action need not look again. */
   before?: Record<string, unknown>
 }
 
-export interface ContainmentPolicy {
-  /** Whether the Auto Scaling group replaces the instance (keeps its capacity) or shrinks by it. */
-  replaceInAutoScaling: boolean
+/** A further rung of the ladder: it hits others, or can't be undone whole, so a second person approves it. */
+export const RUNGS = ['network-acl', 'role-sessions', 'dns-firewall', 'stop-instance'] as const
+export type Rung = typeof RUNGS[number]
+
+export const DEFAULT_CONTAINMENT_POLICY: ContainmentPolicy = {
+  mode: 'full',
+  autoScaling: 'replace',
+  trackedConnections: 'swap',
+  elasticIp: 'disassociate',
+  instanceProfile: 'remove',
+  sessions: 'instance',
+  accessKeyIds: [],
+  networkAcl: 'when-alone',
+  metadata: 'keep',
+  dnsFirewall: 'never'
 }
 
-export const DEFAULT_CONTAINMENT_POLICY: ContainmentPolicy = { replaceInAutoScaling: true }
-
 /** The whole plan for one instance: no duplicates, stages in order, the same plan for the same facts. */
-export function planContainment (facts: InstanceFacts, policy: ContainmentPolicy = DEFAULT_CONTAINMENT_POLICY): PlannedAction[] {
-  const { instanceId, autoScaling } = facts
-  const actions: PlannedAction[] = [
-    action('disarm', 'protect-from-termination', instanceId, 'Refuse termination by API'),
-    action('disarm', 'protect-from-stop', instanceId, 'Refuse a stop by API, which would lose memory'),
-    action('disarm', 'stop-on-shutdown', instanceId, 'Stop instead of terminate when the operating system shuts down')
+export function planContainment (facts: InstanceFacts, around: Surroundings, policy: ContainmentPolicy, rungs: Rung[] = []): PlannedAction[] {
+  return inOrder([...planCutOff(facts, policy), ...planSurroundings(facts, around, policy, rungs)])
+}
+
+/** What one round of reads is enough for: the tags, the protections, and the isolation of every interface. */
+export function planCutOff (facts: InstanceFacts, policy: ContainmentPolicy): PlannedAction[] {
+  const { instanceId, vpcId } = facts
+  const kept = facts.volumes.filter(({ deleteOnTermination }) => deleteOnTermination).map(({ device }) => device)
+  return inOrder([
+    action('tag-quarantined', instanceId, 'Tag as quarantined, with the incident and its ticket'),
+    action('protect-from-termination', instanceId, 'Refuse termination by API'),
+    action('protect-from-stop', instanceId, 'Refuse a stop by API, which would lose memory'),
+    action('stop-on-shutdown', instanceId, 'Stop instead of terminate when the operating system shuts down'),
+    ...kept.length > 0
+      ? [action('keep-volumes', instanceId, `Keep ${kept.join(', ')} when the instance is terminated`, { devices: kept }, {
+          before: { deleteOnTermination: Object.fromEntries(kept.map((device) => [device, true])) }
+        })]
+      : [],
+    ...preparations(vpcId, policy),
+    ...facts.interfaces.map(({ interfaceId, securityGroupIds, kind }) => isolateInterface(interfaceId, policy, securityGroupIds, kind)),
+    ...policy.trackedConnections === 'swap'
+      ? [action('remove-untracking-group', vpcId, 'Empty and delete the group that let all traffic pass')]
+      : []
+  ])
+}
+
+/** What isolation needs and what needs nothing of the instance but its VPC, so that it can be begun first. */
+export function preparations (vpcId: string, policy: ContainmentPolicy): PlannedAction[] {
+  return [
+    action('prepare-isolation-group', vpcId, 'Make a security group without any rule'),
+    ...policy.trackedConnections === 'swap'
+      ? [action('prepare-untracking-group', vpcId, 'Make a security group that lets all traffic pass, for the moment in which open connections stop being tracked')]
+      : []
   ]
-  if (facts.volumes.some(({ deleteOnTermination }) => deleteOnTermination)) {
-    actions.push(action('disarm', 'keep-volumes', instanceId, 'Keep every volume when the instance is terminated', {
-      devices: facts.volumes.map(({ device }) => device)
-    }))
-  }
-  if (autoScaling) {
-    actions.push(action('disarm', 'leave-auto-scaling', autoScaling.group,
-      policy.replaceInAutoScaling ? 'Detach from the Auto Scaling group, which starts a replacement' : 'Detach from the Auto Scaling group, which shrinks by one',
-      { instanceId, decrement: !policy.replaceInAutoScaling }))
-  }
-  actions.push(action('disarm', 'prepare-isolation-group', facts.vpcId, 'Make a security group without any rule', { vpcId: facts.vpcId }))
-  for (const { interfaceId } of facts.interfaces) actions.push(isolateInterface(interfaceId))
-  for (const { targetGroupArn, targetId, port, availabilityZone } of facts.targets) {
-    actions.push(action('divert', 'leave-target-group', targetGroupArn, `Deregister ${targetId} from the target group`, { targetId, port, availabilityZone }, REGISTERED))
-  }
-  for (const name of facts.classicLoadBalancers) {
-    actions.push(action('divert', 'leave-classic-load-balancer', name, 'Deregister from the classic load balancer', { instanceId }, REGISTERED))
-  }
-  actions.push(action('divert', 'tag-quarantined', instanceId, 'Tag as quarantined, with the ticket'))
-  return actions
 }
 
 /** Isolation of one interface, also for one that turned up after the plan was made. */
-export function isolateInterface (interfaceId: string): PlannedAction {
-  return action('isolate', 'isolate-interface', interfaceId, 'Replace all security groups by the one without rules')
+export function isolateInterface (interfaceId: string, policy: ContainmentPolicy, securityGroupIds?: string[], kind = 'interface'): PlannedAction {
+  const swap = policy.trackedConnections === 'swap'
+  return action('isolate-interface', interfaceId,
+    `Replace all security groups by the one without rules${swap ? ', by way of the one that ends connection tracking' : ''}`,
+    { untrack: swap, ...kind !== 'interface' && { kind } },
+    { ...securityGroupIds && { before: { securityGroupIds: [...securityGroupIds].sort() } } })
 }
 
-/** Leaving Auto Scaling deregisters the instance too: what is undone later is what triage found. */
+/** What takes more reading: who sends it work or replaces it, what it may do in AWS, who shares what with it. */
+export function planSurroundings (facts: InstanceFacts, around: Surroundings, policy: ContainmentPolicy, rungs: Rung[] = []): PlannedAction[] {
+  const { instanceId, vpcId } = facts
+  const ssm = policy.mode === 'ssm' && around.ssmEndpoints.length > 0
+  const afterCapture = ssm ? { after: 'live-capture' as const } : {}
+  const actions: PlannedAction[] = []
+  if (ssm) {
+    const addresses = around.ssmEndpoints.flatMap((endpoint) => endpoint.addresses).sort()
+    actions.push(
+      action('allow-ssm-endpoints', vpcId, `Leave a way to the endpoints of Systems Manager alone: ${addresses.join(', ')}, port 443`, { addresses }),
+      action('close-ssm-path', vpcId, 'Close the way to Systems Manager', { addresses }, afterCapture))
+  }
+  for (const subnet of around.subnets) {
+    if (!rungs.includes('network-acl') && (policy.networkAcl === 'never' || subnet.neighbours.length > 0)) continue
+    actions.push(action('isolate-subnet', subnet.subnetId,
+      `Give the subnet a network ACL that denies everything, which cuts open connections at once; ${hits(subnet.neighbours)}`,
+      { vpcId, associationId: subnet.associationId, networkAclId: subnet.networkAclId },
+      { ...afterCapture, before: { networkAclId: subnet.networkAclId } }))
+  }
+  if (rungs.includes('dns-firewall') || (policy.dnsFirewall === 'when-alone' && around.othersInVpc.length === 0)) {
+    actions.push(action('block-dns', vpcId, `Answer no DNS query in the VPC; ${hits(around.othersInVpc)}`, {}, afterCapture))
+  }
+  if (around.autoScaling) actions.push(leaveAutoScaling(instanceId, around.autoScaling.group, policy))
+  for (const { targetGroupArn, targetId, port, availabilityZone } of around.targets) {
+    actions.push(action('leave-target-group', targetGroupArn, `Deregister ${targetId}${port === undefined ? '' : `:${port}`} from the target group`,
+      { targetId, port, availabilityZone }, { before: REGISTERED }))
+  }
+  for (const name of around.classicLoadBalancers) {
+    actions.push(action('leave-classic-load-balancer', name, 'Deregister from the classic load balancer', {}, { before: REGISTERED }))
+  }
+  if (policy.elasticIp === 'disassociate') {
+    for (const { interfaceId, elasticAddresses } of facts.interfaces) {
+      for (const { allocationId, publicIp, privateAddress, associationId } of elasticAddresses) {
+        actions.push(action('disassociate-address', allocationId, `Take the Elastic IP ${publicIp} off ${interfaceId}`,
+          { interfaceId, privateAddress, publicIp, associationId }, { before: { associated: true, interfaceId, privateAddress } }))
+      }
+    }
+  }
+  if (facts.instanceProfileArn && policy.instanceProfile === 'remove') {
+    actions.push(action('remove-instance-profile', instanceId, `Take the instance profile ${nameOf(facts.instanceProfileArn)} away`, { instanceProfileArn: facts.instanceProfileArn }, afterCapture))
+  }
+  if (around.role && !around.role.serviceLinked && policy.sessions !== 'keep') {
+    const { roleName, roleId, otherInstances, otherPrincipals } = around.role
+    const whole = rungs.includes('role-sessions')
+    const others = [...otherInstances, ...otherPrincipals]
+    actions.push(action('revoke-role-sessions', roleName,
+      whole
+        ? `Deny every session of the role that began before now; ${hits(others)}`
+        : `Deny the instance's own sessions of the role that began before now; ${others.length > 0 ? `${others.join(', ')} use the role too and go on` : 'nobody else is known to use the role'}`,
+      { roleId, scope: whole ? 'role' : 'instance' }, afterCapture))
+  }
+  for (const accessKeyId of policy.accessKeyIds) {
+    const known = around.accessKeys.find((key) => key.accessKeyId === accessKeyId)
+    actions.push(action('deactivate-access-key', accessKeyId, `Deactivate the access key${known ? ` of ${known.userName}` : ''}`, { userName: known?.userName }))
+  }
+  if (policy.metadata === 'disable') actions.push(action('restrict-metadata', instanceId, 'Switch the instance metadata service off', {}, afterCapture))
+  if (rungs.includes('stop-instance')) {
+    actions.push(action('stop-instance', instanceId, 'Stop the instance; what is in memory and on instance-store disks is lost', {}, afterCapture))
+  }
+  return inOrder(actions)
+}
+
+const AUTO_SCALING: Record<ContainmentPolicy['autoScaling'], { words: string, needs: string[] }> = {
+  replace: { words: 'Detach from the Auto Scaling group, which starts a replacement', needs: ['autoscaling:DetachInstances'] },
+  shrink: { words: 'Detach from the Auto Scaling group, which shrinks by one', needs: ['autoscaling:DetachInstances'] },
+  standby: { words: 'Put on standby in the Auto Scaling group, which starts a replacement', needs: ['autoscaling:EnterStandby'] },
+  suspend: { words: 'Protect from scale-in and suspend what would replace it: ReplaceUnhealthy, AZRebalance, InstanceRefresh', needs: ['autoscaling:SetInstanceProtection', 'autoscaling:SuspendProcesses'] }
+}
+
+function leaveAutoScaling (instanceId: string, group: string, { autoScaling }: ContainmentPolicy): PlannedAction {
+  const { words, needs } = AUTO_SCALING[autoScaling]
+  return { ...action('leave-auto-scaling', group, words, { instanceId, how: autoScaling }), needs }
+}
+
+/** Leaving Auto Scaling deregisters the instance too: what is undone later is what was found first. */
 const REGISTERED = { registered: true }
 
+function hits (others: string[]): string {
+  return others.length > 0 ? `this hits ${others.join(', ')}` : 'nobody else is hit'
+}
+
+function nameOf (arn: string): string {
+  return arn.slice(arn.lastIndexOf('/') + 1)
+}
+
+function inOrder (actions: PlannedAction[]): PlannedAction[] {
+  return STAGES.flatMap((stage) => actions.filter((each) => each.stage === stage))
+}
+
 function action (
-  stage: Stage, kind: ActionKind, resource: string, words: string, parameters: Record<string, unknown> = {}, before?: Record<string, unknown>
+  kind: ActionKind, resource: string, words: string, parameters: Record<string, unknown> = {}, more: Partial<PlannedAction> = {}
 ): PlannedAction {
-  return { kind, stage, resource, words, parameters: JSON.parse(JSON.stringify(parameters)) as Record<string, unknown>, ...before && { before } }
+  const { stage, needs } = KINDS[kind]
+  return { kind, stage, resource, words, parameters: JSON.parse(JSON.stringify(parameters)) as Record<string, unknown>, needs: [...needs], ...more }
+}
+
+/** What is offered and not done by itself: for each rung, whom it would hit. */
+export function offeredRungs (facts: InstanceFacts, around: Surroundings, policy: ContainmentPolicy): Array<{ rung: Rung, resource: string, words: string, hits: string[] }> {
+  const unused = around.subnets.filter(({ neighbours }) => policy.networkAcl === 'never' || neighbours.length > 0)
+  return [
+    ...unused.map(({ subnetId, neighbours }) => ({
+      rung: 'network-acl' as const, resource: subnetId, words: 'A network ACL that denies everything cuts open connections at once, for the whole subnet', hits: neighbours
+    })),
+    ...around.role && !around.role.serviceLinked
+      ? [{
+          rung: 'role-sessions' as const,
+          resource: around.role.roleName,
+          words: 'Denying every session of the role also stops credentials that were passed on through it',
+          hits: [...around.role.otherInstances, ...around.role.otherPrincipals]
+        }]
+      : [],
+    ...policy.dnsFirewall === 'when-alone' && around.othersInVpc.length === 0
+      ? []
+      : [{ rung: 'dns-firewall' as const, resource: facts.vpcId, words: 'A DNS Firewall rule ends exfiltration in DNS queries, for the whole VPC', hits: around.othersInVpc }],
+    { rung: 'stop-instance' as const, resource: facts.instanceId, words: 'A stopped instance does nothing more; what is in memory and on instance-store disks is lost', hits: [] }
+  ]
 }

@@ -38,20 +38,41 @@ export const ContainmentAction = Type.Object({
   key: Type.String({ description: 'Tells it apart from the other actions of its incident' }),
   action: Type.String({ description: 'Kind of action, for example isolate-interface' }),
   resource: Type.String({ description: 'The AWS resource it changes' }),
+  change: Type.Optional(Type.String({ description: 'What it changes, in words' })),
+  parameters: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
   state: ActionState,
   at: Type.Optional(Timestamp),
   before: Type.Optional(Type.Unknown()),
   after: Type.Optional(Type.Unknown()),
-  error: Type.Optional(Type.Object({ code: Type.String(), message: Type.String() }))
+  error: Type.Optional(Type.Object({ code: Type.String(), message: Type.String(), whatToDo: Type.Optional(Type.String()) })),
+  note: Type.Optional(Type.String({ description: 'What release could not bring back, or left alone' }))
 })
 export type ContainmentAction = Static<typeof ContainmentAction>
 
+/** Whether traffic of the instance was still seen after it was cut off, as its flow logs say. */
+export const Traffic = Type.Object({
+  state: Type.Enum(['watching', 'stopped', 'continues', 'not-known']),
+  detail: Type.String(),
+  checkedAt: Timestamp,
+  lastAcceptedAt: Type.Optional(Timestamp)
+})
+export type Traffic = Static<typeof Traffic>
+
 export const Containment = Type.Object({
   state: Type.Enum(['pending', 'contained', 'partial', 'failed', 'released']),
+  mode: Type.Optional(Type.Enum(['full', 'ssm'], { description: 'ssm: a way to the endpoints of Systems Manager is left for live capture' })),
+  generation: Type.Optional(Type.Integer({ minimum: 1, description: 'Counts containments; a release ends one' })),
+  underway: Type.Optional(Type.String({ description: 'Id of the workflow that is changing the containment now' })),
   containedAt: Type.Optional(Timestamp),
   actions: Type.Array(ContainmentAction),
+  unread: Type.Optional(Type.Array(Type.Object({ what: Type.String(), code: Type.String(), message: Type.String() }), { description: 'What AWS did not tell, so that nothing could be planned for it' })),
   proof: Type.Optional(Proof),
-  residualRisks: Type.Array(Type.String())
+  residualRisks: Type.Array(Type.String()),
+  rungs: Type.Optional(Type.Array(Type.Object({
+    rung: Type.String(), resource: Type.String(), words: Type.String(), hits: Type.Array(Type.String())
+  }), { description: 'What could be done further, and whom it would hit' })),
+  traffic: Type.Optional(Traffic),
+  release: Type.Optional(Type.Object({ at: Timestamp, decisionId: Type.String(), requestedBy: Type.String(), approvedBy: Type.String(), proof: Proof }))
 })
 export type Containment = Static<typeof Containment>
 
@@ -149,21 +170,54 @@ export const FindingsSummary = Type.Object({
 })
 export type FindingsSummary = Static<typeof FindingsSummary>
 
+/** How an instance is contained. Nothing in it hits anybody else, and everything in it can be undone. */
+export const ContainmentPolicy = Type.Object({
+  mode: Type.Enum(['full', 'ssm'], { description: '`ssm` leaves a way to the endpoints of Systems Manager until live capture ends' }),
+  autoScaling: Type.Enum(['replace', 'shrink', 'standby', 'suspend'], {
+    description: 'Detach and let the group start a replacement (default) or shrink; put on standby; or suspend the processes that would replace it'
+  }),
+  trackedConnections: Type.Enum(['swap', 'leave'], { description: '`swap` gives each interface for a moment a group that ends connection tracking' }),
+  elasticIp: Type.Enum(['disassociate', 'keep']),
+  instanceProfile: Type.Enum(['remove', 'keep']),
+  sessions: Type.Enum(['instance', 'keep'], { description: '`instance` denies the sessions that the instance\'s own credentials began before now' }),
+  accessKeyIds: Type.Array(Type.String({ pattern: '^AKIA[A-Z0-9]{12,124}$' }), { maxItems: 20, uniqueItems: true, description: 'Access keys of users to deactivate' }),
+  networkAcl: Type.Enum(['when-alone', 'never'], { description: '`when-alone` denies everything for subnets in which nobody else is' }),
+  metadata: Type.Enum(['keep', 'disable'], { description: 'The instance metadata service' }),
+  dnsFirewall: Type.Enum(['when-alone', 'never'], { description: '`when-alone` answers no DNS query in a VPC in which nobody else is' })
+}, { additionalProperties: false })
+export type ContainmentPolicy = Static<typeof ContainmentPolicy>
+
 /** What a request may change of the plan that policy gives it. */
 export const PlanOverrides = Type.Object({
-  containment: Type.Optional(Type.Object({
-    replaceInAutoScaling: Type.Optional(Type.Boolean({ description: 'Whether the Auto Scaling group starts a replacement (default) or shrinks by one' }))
-  }, { additionalProperties: false })),
+  containment: Type.Optional(Type.Partial(ContainmentPolicy, { additionalProperties: false })),
   analyses: Type.Optional(Type.Array(Type.String({ pattern: '^[a-z][a-z0-9-]*$' }), { description: 'Analysis packages to run, in order' }))
 }, { additionalProperties: false })
 export type PlanOverrides = Static<typeof PlanOverrides>
 
 /** The plan an incident follows. */
 export const Plan = Type.Object({
-  containment: Type.Object({ replaceInAutoScaling: Type.Boolean() }),
+  containment: ContainmentPolicy,
   analyses: Type.Array(Type.String())
 })
 export type Plan = Static<typeof Plan>
+
+/** Something that one person asks for and another must approve before it is done. */
+export const Decision = Type.Object({
+  id: Type.String(),
+  kind: Type.Enum(['release', 'escalate']),
+  instanceIds: Type.Array(Type.String()),
+  rungs: Type.Optional(Type.Array(Type.String(), { description: 'Further rungs of containment, for `escalate`' })),
+  comment: Type.String(),
+  requestedBy: Type.String(),
+  requestedAt: Timestamp,
+  preview: Type.Unknown({ description: 'What it would change, as it was when it was asked for' }),
+  state: Type.Enum(['awaiting-approval', 'refused', 'approved', 'done', 'failed']),
+  decidedBy: Type.Optional(Type.String()),
+  decidedAt: Type.Optional(Timestamp),
+  decisionComment: Type.Optional(Type.String()),
+  error: Type.Optional(Type.Object({ code: Type.String(), message: Type.String() }))
+})
+export type Decision = Static<typeof Decision>
 
 export const Problem = Type.Object({
   code: Type.String(),
@@ -189,6 +243,7 @@ export const Incident = Type.Object({
   timings: Type.Record(Type.String(), Type.Number(), { description: 'Milliseconds spent in each phase and lane' }),
   plan: Plan,
   findingsSummary: FindingsSummary,
+  decisions: Type.Optional(Type.Array(Decision)),
   problem: Type.Optional(Problem),
   review: Type.Optional(Type.Object({
     decision: Type.String(), by: Type.String(), at: Timestamp, comment: Type.String()
