@@ -1,21 +1,34 @@
 /**
- * Whether what was done amounts to containment. Pure.
+ * Whether what was done amounts to containment, and whether what was taken back amounts to release. Pure.
  */
 import type { Containment, ContainmentAction, Proof } from '../incident/incident.ts'
 
+type Unread = NonNullable<Containment['unread']>
+
+/** What is missing in a plan when it could not be read; the rest only makes the proof or the preview poorer. */
+const PLANNED_FROM: readonly string[] = ['autoScaling', 'targets', 'classicLoadBalancers', 'role', 'accessKeys']
+
 /**
  * `contained` only when AWS itself shows it; `failed` when an interface is still open; else `partial`:
- * the instance is cut off, and something that was planned could not be done.
+ * the instance is cut off, and something that was planned, or could not even be planned, is not done.
  */
-export function containmentState (actions: ContainmentAction[], proof: Proof & { exposedInterfaces: string[] }): Containment['state'] {
+export function containmentState (actions: ContainmentAction[], proof: Proof & { exposedInterfaces: string[] }, unread: Unread): Containment['state'] {
   const groupHasRules = proof.checks.some(({ name, ok }) => name === 'isolation-group-empty' && !ok)
   if (proof.exposedInterfaces.length > 0 || groupHasRules) return 'failed'
-  return proof.ok && actions.every(({ state }) => state !== 'failed') ? 'contained' : 'partial'
+  const whole = proof.ok && actions.every(({ state }) => state !== 'failed') && unread.every(({ what }) => !PLANNED_FROM.includes(what))
+  return whole ? 'contained' : 'partial'
 }
 
 /** The moment the last interface was cut off, ISO 8601, or undefined while one is open. */
 export function cutOffAt (actions: ContainmentAction[]): string | undefined {
   const isolations = actions.filter(({ action }) => action === 'isolate-interface')
-  if (isolations.length === 0 || isolations.some(({ state }) => state === 'failed')) return undefined
+  if (isolations.length === 0 || isolations.some(({ state }) => state === 'failed' || state === 'planned')) return undefined
   return isolations.map(({ at }) => at!).sort().at(-1)
+}
+
+/** `released` when every interface has its groups again or is gone; `partial` while one is still cut off. */
+export function releaseState (actions: ContainmentAction[]): Containment['state'] {
+  const closed = actions.filter(({ action, state, error, note }) =>
+    action === 'isolate-interface' && state !== 'undone' && state !== 'unchanged' && state !== 'planned' && (error !== undefined || note === undefined))
+  return closed.length === 0 && actions.every(({ state, error }) => state === 'undone' || error === undefined) ? 'released' : 'partial'
 }

@@ -37,6 +37,11 @@ export class CustodyStore implements Custody {
     })
   }
 
+  async find (incidentId: string, key: string): Promise<LedgerEntry | undefined> {
+    const { rows } = await this.#pool.query<{ entry: LedgerEntry }>('SELECT entry FROM custody WHERE incident_id = $1 AND entry_key = $2', [incidentId, key])
+    return rows[0]?.entry
+  }
+
   /** Entries with `seq` above `after` (0: from the first), in order; all of them without a limit. */
   async list (incidentId: string, { after = 0, limit }: { after?: number, limit?: number } = {}): Promise<LedgerEntry[]> {
     const { rows } = await this.#pool.query<{ entry: LedgerEntry }>(

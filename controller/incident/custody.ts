@@ -15,6 +15,8 @@ export interface CustodyNote {
 
 export interface Custody {
   append: (incidentId: string, note: CustodyNote) => Promise<LedgerEntry>
+  /** The entry that has the key, if one has. */
+  find: (incidentId: string, key: string) => Promise<LedgerEntry | undefined>
 }
 
 /** Who acts when nobody is asked: the controller, in the role of a phase. */

@@ -1,0 +1,91 @@
+/**
+ * Taking one containment action back, recorded: what stood there, what was brought back, what could not be.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import { attempt } from '../aws/aws-errors.ts'
+import { controllerActor, type Custody } from '../incident/custody.ts'
+import { codeOf, ERRORS, messageOf } from '../incident/errors.ts'
+import type { ContainmentAction } from '../incident/incident.ts'
+import type { ActionContext, Recorded } from './actions/action.ts'
+import { ACTIONS } from './actions/registry.ts'
+import { KINDS, type ActionKind, type PlannedAction } from './plan.ts'
+
+const ACTOR = controllerActor('contain')
+
+/** The plan of an action as its record has it. */
+export function plannedOf (action: ContainmentAction, more: Record<string, unknown> = {}): PlannedAction {
+  const kind = action.action as ActionKind
+  const { stage, needs } = KINDS[kind]
+  return { kind, stage, resource: action.resource, words: action.change ?? '', needs: [...needs], parameters: { ...action.parameters, ...more } }
+}
+
+/** Whether there is anything of an action to take back: it was begun, and it changed something or may have. */
+export function canUndo (action: ContainmentAction): boolean {
+  return action.before !== undefined && (action.state === 'done' || action.state === 'failed')
+}
+
+/** Actions in the order in which release takes them back: the plan's, backwards. */
+export function undoOrder (actions: ContainmentAction[]): ContainmentAction[] {
+  return actions.filter(canUndo).reverse()
+}
+
+/** What release would do to one action's resource, from reads alone. */
+export interface UndoPreview {
+  action: string
+  resource: string
+  effect: 'restores' | 'nothing-to-do' | 'changed-since' | 'not-readable'
+  before: unknown
+  now?: unknown
+  error?: { code: string, message: string }
+}
+
+export async function previewUndo (context: ActionContext, action: ContainmentAction): Promise<UndoPreview> {
+  const planned = plannedOf(action)
+  const preview = { action: action.action, resource: action.resource, before: action.before }
+  try {
+    const now = await attempt(`reading ${action.resource}`, () => ACTIONS[planned.kind].observe(context, planned))
+    const effect = isDeepStrictEqual(now, action.before) ? 'nothing-to-do' : action.after === undefined || isDeepStrictEqual(now, action.after) ? 'restores' : 'changed-since'
+    return { ...preview, effect, now }
+  } catch (error) {
+    return { ...preview, effect: 'not-readable', error: { code: codeOf(error), message: messageOf(error) } }
+  }
+}
+
+/**
+ * Takes the action back and answers its new record: `undone`, or as it was with a note that says why not.
+ * @throws CleanroomError AWS_*
+ */
+export async function undoAction (
+  custody: Custody, context: ActionContext, action: ContainmentAction, occasion: string, parameters: Record<string, unknown>
+): Promise<ContainmentAction> {
+  const planned = plannedOf(action, parameters)
+  const doing = `taking back ${action.action} on ${action.resource}`
+  const about = { instanceId: context.instanceId, action: action.action, resource: action.resource }
+  await custody.append(context.incidentId, {
+    key: `${action.key}:undo-intent/${occasion}`, actor: ACTOR, action: 'release.intent', detail: { ...about, before: action.before, after: action.after ?? null }
+  })
+  const undone = await attempt(doing, async () => {
+    // Of an action that failed nobody knows how far it got: what stands there now counts as its doing.
+    const after = action.after ?? await ACTIONS[planned.kind].observe(context, planned)
+    return await ACTIONS[planned.kind].undo(context, planned, { before: action.before, after } as Recorded)
+  })
+  const { now, restored, note } = undone
+  await custody.append(context.incidentId, {
+    key: `${action.key}:undone/${occasion}`, actor: ACTOR, action: 'release.result', detail: { ...about, restored, now, ...note !== undefined && { note } }
+  })
+  const { note: old, error, ...rest } = action
+  return { ...rest, ...restored ? { state: 'undone' as const } : error && { error }, ...note !== undefined && { note } }
+}
+
+/** The record of an action that could not be taken back. */
+export async function recordUndoFailure (custody: Custody, context: ActionContext, action: ContainmentAction, occasion: string, error: unknown): Promise<ContainmentAction> {
+  const code = codeOf(error)
+  const failure = { code, message: messageOf(error), whatToDo: ERRORS[code].fix }
+  await custody.append(context.incidentId, {
+    key: `${action.key}:undo-failed/${occasion}`,
+    actor: ACTOR,
+    action: 'release.failed',
+    detail: { instanceId: context.instanceId, action: action.action, resource: action.resource, ...failure }
+  })
+  return { ...action, error: failure }
+}
