@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -56,6 +57,18 @@ class AwsCall:
                 if isinstance(value, str) and value:
                     return value
         return None
+
+    def names(self, value: str) -> bool:
+        """Whether this is the value of a member of the request, at any depth, or its resource."""
+        return value == self.resource or value in _values([self.params, self.path_params])
+
+
+def _values(member: Any) -> Iterator[str]:
+    if isinstance(member, (dict, list)):
+        for inner in member.values() if isinstance(member, dict) else member:
+            yield from _values(inner)
+    elif member is not None:
+        yield str(member)
 
 
 def identify(environ: dict[str, Any]) -> AwsCall:

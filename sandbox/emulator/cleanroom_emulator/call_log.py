@@ -12,7 +12,10 @@ KEPT_IN_MEMORY = 100_000
 
 
 class CallLog:
-    """Appends one line per call: start and end in epoch milliseconds, service, action, status, error, account, region, principal, resource."""
+    """Appends one line per call: start and end in epoch milliseconds, service, action, status, error, account, region, principal, resource.
+
+    `status` and `error` are what the client was told. `lostStatus` is there where a fault replaced the true answer: its status.
+    """
 
     def __init__(self, path: Path | None) -> None:
         if path is not None:

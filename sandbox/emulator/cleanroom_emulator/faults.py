@@ -1,4 +1,4 @@
-"""Faults by script: which calls are delayed or refused, and how often."""
+"""Faults by script: which calls are delayed or refused, which lose their answer, and how often."""
 
 from __future__ import annotations
 
@@ -11,27 +11,34 @@ if TYPE_CHECKING:
     from .aws_call import AwsCall
 
 SERVICE_ALIASES = {"elb": "elasticloadbalancing", "elbv2": "elasticloadbalancing", "auto-scaling": "autoscaling"}
-FIELDS = {"service", "action", "rate", "times", "after", "error", "delayMs"}
+FIELDS = {"service", "action", "resource", "rate", "times", "after", "when", "error", "delayMs"}
+MOMENTS = ("before", "after")
 
 
 class InvalidFaults(ValueError):
-    """The rules are not a list of `{service?, action?, rate?, times?, after?, error: {code, status} | delayMs}`."""
+    """The rules are not a list of
+    `{service?, action?, resource?, rate?, times?, after?, when?, error?: {code, status, message?}, delayMs?}`."""
 
 
 @dataclass
 class Fault:
-    """What to do to a call: answer it with an error, or hold it up."""
+    """What to do to a call: hold it up, then answer it with an error if there is a code.
+
+    With `takes_effect` it happens to the answer, once the call has done its work; else to the call before it does any.
+    """
 
     code: str | None
     status: int
     message: str
     delay_ms: float
+    takes_effect: bool
 
 
 @dataclass
 class _Rule:
     service: str | None
     action: str | None
+    resource: str | None
     rate: float
     times: int | None
     after: int
@@ -40,14 +47,19 @@ class _Rule:
     done: int = 0
 
     def matches(self, call: AwsCall) -> bool:
-        return self.service in (None, call.service) and self.action in (None, call.action)
+        return (
+            self.service in (None, call.service)
+            and self.action in (None, call.action)
+            and (self.resource is None or call.names(self.resource))
+        )
 
 
 class FaultScript:
     """The first rule that matches a call applies.
 
     `after: N` lets the first N matching calls through, `times: N` stops after N faults, `rate` is the share of calls
-    hit (0 to 1). A rule that is not yet or no longer in force lets the next rules have the call.
+    hit (0 to 1), `resource` is one of the values the call must bear. A rule that is not yet or no longer in force lets the
+    next rules have the call.
     """
 
     def __init__(self, rules: Any = None) -> None:
@@ -81,15 +93,18 @@ def _parse(rule: Any, index: int) -> _Rule:
     if not isinstance(rule, dict) or (unknown := set(rule) - FIELDS):
         raise InvalidFaults(f"faults[{index}]: unknown field {', '.join(sorted(unknown)) if isinstance(rule, dict) else rule!r}")
     error = rule.get("error")
-    if (error is None) == (rule.get("delayMs") is None):
-        raise InvalidFaults(f"faults[{index}]: needs either error or delayMs")
+    if error is None and rule.get("delayMs") is None:
+        raise InvalidFaults(f"faults[{index}]: needs error or delayMs")
     if error is not None and (not isinstance(error, dict) or not error.get("code")):
         raise InvalidFaults(f"faults[{index}]: error needs a code")
+    if rule.get("when", "before") not in MOMENTS:
+        raise InvalidFaults(f"faults[{index}]: when must be one of {', '.join(MOMENTS)}, not {rule['when']!r}")
     error = error or {}
     service = rule.get("service")
     return _Rule(
         service=SERVICE_ALIASES.get(service, service),
         action=rule.get("action"),
+        resource=rule.get("resource"),
         rate=float(rule.get("rate", 1)),
         times=None if rule.get("times") is None else int(rule["times"]),
         after=int(rule.get("after", 0)),
@@ -98,5 +113,6 @@ def _parse(rule: Any, index: int) -> _Rule:
             status=int(error.get("status", 400)),
             message=str(error.get("message", "Injected by the sandbox's fault script.")),
             delay_ms=float(rule.get("delayMs") or 0),
+            takes_effect=rule.get("when") == "after",
         ),
     )

@@ -16,7 +16,7 @@ from .aws_call import AwsCall, identify
 from .aws_error import error_response
 from .call_log import CallLog
 from .control import CONTROL_PREFIX
-from .faults import FaultScript
+from .faults import Fault, FaultScript
 from .settings import current
 from .transitions import run_due
 
@@ -46,18 +46,22 @@ class Gateway:
             return self._control(environ, start_response)
         start = time.time()
         call = identify(environ)
-        response = self._answer(call, environ)
-        self._record(call, start, response)
+        fault = self._faults.next_for(call)
+        _wait(current().latency_ms)
+        if fault is None:
+            response, lost = self._answer(call, environ), None
+        elif fault.takes_effect:
+            answer = self._answer(call, environ)
+            response = _spoil(fault, call, environ) or answer
+            lost = answer.status_code if response is not answer else None
+        else:
+            # A client that gives up meanwhile does not call the request back: it takes effect all the same, as in AWS.
+            response, lost = _spoil(fault, call, environ) or self._answer(call, environ), None
+        self._record(call, start, response, lost)
         return response(environ, start_response)
 
     def _answer(self, call: AwsCall, environ: dict[str, Any]) -> Response:
-        fault = self._faults.next_for(call)
-        delay_ms = current().latency_ms + (fault.delay_ms if fault else 0)
-        if delay_ms:
-            time.sleep(delay_ms / 1000)
         content_type = environ.get("CONTENT_TYPE", "")
-        if fault and fault.code:
-            return error_response(call.service, fault.code, fault.message, fault.status, content_type)
         try:
             with self._shared_state:
                 run_due()
@@ -77,7 +81,7 @@ class Gateway:
         _set_request_id(response)
         return response
 
-    def _record(self, call: AwsCall, start: float, response: Response) -> None:
+    def _record(self, call: AwsCall, start: float, response: Response, lost: int | None) -> None:
         entry: dict[str, Any] = {
             "start": round(start * 1000),
             "end": round(time.time() * 1000),
@@ -90,11 +94,26 @@ class Gateway:
         }
         if response.status_code >= 400:
             entry["error"] = _error_code(response)
+        if lost is not None:
+            entry["lostStatus"] = lost
         if request_id := response.headers.get("x-amzn-RequestId"):
             entry["requestId"] = request_id
         if resource := _created_resource(call, response) or call.resource:
             entry["resource"] = resource
         self._log.append(entry)
+
+
+def _wait(milliseconds: float) -> None:
+    if milliseconds:
+        time.sleep(milliseconds / 1000)
+
+
+def _spoil(fault: Fault, call: AwsCall, environ: dict[str, Any]) -> Response | None:
+    """Waits as the fault says; its error, if it is one."""
+    _wait(fault.delay_ms)
+    if fault.code is None:
+        return None
+    return error_response(call.service, fault.code, fault.message, fault.status, environ.get("CONTENT_TYPE", ""))
 
 
 def _created_resource(call: AwsCall, response: Response) -> str | None:

@@ -26,7 +26,7 @@ class Emulator:
     state_dir: Path
     log: Path
 
-    def client(self, service: str, region: str = REGION, credentials: dict[str, str] | None = None) -> Any:
+    def client(self, service: str, region: str = REGION, credentials: dict[str, str] | None = None, **config: Any) -> Any:
         """A client that neither retries nor checks its requests; `credentials` as AssumeRole answers them."""
         keys = credentials or {"AccessKeyId": "AKIATESTTESTTESTTEST", "SecretAccessKey": "secret", "SessionToken": None}
         return boto3.client(
@@ -36,7 +36,7 @@ class Emulator:
             aws_access_key_id=keys["AccessKeyId"],
             aws_secret_access_key=keys["SecretAccessKey"],
             aws_session_token=keys["SessionToken"],
-            config=Config(retries={"total_max_attempts": 1}, parameter_validation=False),
+            config=Config(retries={"total_max_attempts": 1}, parameter_validation=False, **config),
         )
 
     def as_role(self, role_arn: str, session: str = "test") -> dict[str, str]:

@@ -10,6 +10,7 @@ import time
 import urllib.error
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 from emulator_process import PACKAGE_ROOT, REGION
 
 
@@ -151,10 +152,78 @@ def test_calls_delayed_by_script_run_side_by_side(emulator):
     assert max(entry["start"] for entry in entries) < min(entry["end"] for entry in entries)
 
 
-def test_rules_that_are_not_understood_are_refused_and_change_nothing(emulator, ec2):
+def test_a_rule_for_one_resource_leaves_the_others_alone(emulator, cloud, ec2):
+    subnet = cloud.subnet(cloud.vpc())
+    struck, spared = cloud.interface(subnet), cloud.interface(subnet)
+    parameter = emulator.client("ssm").put_parameter
+    refusal = {"error": {"code": "InternalError", "status": 500}}
+    emulator.control("PUT", "faults", [{"resource": struck, **refusal}, {"resource": "/struck", **refusal}])
+    try:
+        for call in (
+            lambda: ec2.describe_network_interfaces(NetworkInterfaceIds=[spared, struck]),
+            lambda: ec2.describe_network_interfaces(Filters=[{"Name": "network-interface-id", "Values": [struck]}]),
+            lambda: parameter(Name="/struck", Value="x", Type="String"),
+            lambda: parameter(Name="/spared", Value="x", Type="String", Tags=[{"Key": "of", "Value": "/struck"}]),
+        ):
+            assert failing(call)["Error"]["Code"] == "InternalError"
+        ec2.describe_network_interfaces(NetworkInterfaceIds=[spared])
+        parameter(Name="/spared", Value="x", Type="String")
+    finally:
+        emulator.control("PUT", "faults", [])
+
+
+def test_an_answer_can_be_lost_after_the_call_took_effect(emulator, cloud, ec2):
+    subnet, made = cloud.subnet(cloud.vpc()), []
+    rule = {"service": "ec2", "action": "CreateNetworkInterface", "error": {"code": "RequestTimeout", "status": 503}}
+    for when, count in (("before", 0), ("after", 1)):
+        emulator.control("PUT", "faults", [{**rule, "when": when}])
+        [entry] = calls_after(emulator, lambda: made.append(failing(lambda: cloud.interface(subnet))))
+        emulator.control("PUT", "faults", [])
+        assert made.pop()["Error"]["Code"] == entry["error"] == "RequestTimeout"
+        assert (entry["status"], entry.get("lostStatus")) == (503, 200 if when == "after" else None)
+        found = ec2.describe_network_interfaces(Filters=[{"Name": "subnet-id", "Values": [subnet]}])["NetworkInterfaces"]
+        assert len(found) == count
+
+
+@pytest.mark.parametrize(
+    ("fault", "at_once", "at_last"),
+    [
+        ({"when": "before"}, 0, 1),
+        ({"when": "after"}, 1, 1),
+        ({"when": "before", "error": {"code": "RequestTimeout", "status": 503}}, 0, 0),
+    ],
+)
+def test_a_client_that_gives_up_on_a_call_held_up_does_not_stop_it(emulator, cloud, ec2, fault, at_once, at_last):
+    subnet = cloud.subnet(cloud.vpc())
+
+    def made():
+        return len(ec2.describe_network_interfaces(Filters=[{"Name": "subnet-id", "Values": [subnet]}])["NetworkInterfaces"])
+
+    def act():
+        emulator.control("PUT", "faults", [{"action": "CreateNetworkInterface", "delayMs": 1500, **fault}])
+        with pytest.raises(ReadTimeoutError):
+            emulator.client("ec2", read_timeout=0.5).create_network_interface(SubnetId=subnet)
+        emulator.control("PUT", "faults", [])
+        assert made() == at_once
+        time.sleep(1.5)
+        assert made() == at_last
+
+    # Logged when it was over, after the calls that others made meanwhile.
+    assert [entry["action"] for entry in calls_after(emulator, act)][:2] == ["DescribeNetworkInterfaces", "CreateNetworkInterface"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "wrong"),
+    [
+        ({"action": "DescribeVpcs", "eror": {"code": "X"}}, "eror"),
+        ({"action": "DescribeVpcs", "error": {"code": "X"}, "when": "later"}, "later"),
+        ({"action": "DescribeVpcs"}, "delayMs"),
+    ],
+)
+def test_rules_that_are_not_understood_are_refused_and_change_nothing(emulator, ec2, rule, wrong):
     with pytest.raises(urllib.error.HTTPError) as refusal:
-        emulator.control("PUT", "faults", [{"action": "DescribeVpcs", "eror": {"code": "X"}}])
-    assert refusal.value.code == 400 and "eror" in refusal.value.read().decode()
+        emulator.control("PUT", "faults", [rule])
+    assert refusal.value.code == 400 and wrong in refusal.value.read().decode()
     ec2.describe_vpcs()
 
 
