@@ -22,6 +22,7 @@ import { Manifests } from './evidence/manifest.ts'
 import { buildApp } from './http/app.ts'
 import { oidcIdentity } from './http/identity.ts'
 import { Notifier } from './notify/notifier.ts'
+import { ContainmentService } from './response/containment-service.ts'
 import { EventFeed } from './response/event-feed.ts'
 import { IncidentService } from './response/incident-service.ts'
 import type { ResponseParts } from './response/parts.ts'
@@ -29,7 +30,7 @@ import { registerResponse } from './response/respond-to-incident.ts'
 import { readiness } from './readiness.ts'
 
 /** Changes when the order of steps of a workflow does: incidents in flight belong to their version. */
-const WORKFLOW_VERSION = '1'
+const WORKFLOW_VERSION = '2'
 
 export interface Controller {
   /** Listens; answers the address. */
@@ -79,8 +80,10 @@ export async function wire (config: Config, log: Logger): Promise<Controller> {
     regions: [baseline.region, ...baseline.scope?.regions ?? []],
     roomLifetimeHours: config.roomLifetimeHours
   })
+  const containment = new ContainmentService(parts, response)
   const app = await buildApp({
     incidents: service,
+    containment,
     evidence,
     ledger: custody,
     identity: oidcIdentity(config.oidc),
@@ -91,6 +94,7 @@ export async function wire (config: Config, log: Logger): Promise<Controller> {
   await feed.start()
   await launch({ databaseUrl: postgres.url, version: WORKFLOW_VERSION, log: log.child({ part: 'durable' }) })
   await service.takeUp()
+  await containment.takeUp()
   return {
     listen: async () => await app.listen({ host: config.host, port: config.port }),
     close: async () => {

@@ -91,7 +91,7 @@ function recordOf (made: Snapshot[], volume: VolumeFacts): SnapshotRecord {
   const snapshot = made.filter(({ VolumeId }) => VolumeId === volume.volumeId)
     .sort((a, b) => Number(b.StartTime ?? 0) - Number(a.StartTime ?? 0))[0]
   if (!snapshot) throw new CleanroomError('SNAPSHOT_FAILED', `The snapshot set has none of ${volume.volumeId}.`)
-  return { snapshotId: snapshot.SnapshotId!, volumeId: volume.volumeId, device: volume.device, sizeGiB: volume.sizeGiB, ...progressOf(snapshot) }
+  return { snapshotId: snapshot.SnapshotId!, volumeId: volume.volumeId, device: volume.device, sizeGiB: snapshot.VolumeSize ?? volume.sizeGiB, ...progressOf(snapshot) }
 }
 
 function progressOf ({ State, Progress }: Snapshot): Pick<SnapshotRecord, 'state' | 'progress'> {

@@ -2,6 +2,7 @@
  * AWS clients by account, Region and phase of the response, each with that phase's role and no other.
  */
 import { AutoScalingClient } from '@aws-sdk/client-auto-scaling'
+import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs'
 import { EC2Client } from '@aws-sdk/client-ec2'
 import { ElasticLoadBalancingClient } from '@aws-sdk/client-elastic-load-balancing'
 import { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2'
@@ -13,6 +14,7 @@ import { SQSClient } from '@aws-sdk/client-sqs'
 import { SSMClient } from '@aws-sdk/client-ssm'
 import { fromTemporaryCredentials } from '@aws-sdk/credential-providers'
 import type { BaselineOutputs } from '../../stacks/baseline/outputs.ts'
+import { ResolverClient } from './resolver-client.ts'
 
 export interface AwsScope { accountId: string, region: string }
 
@@ -29,13 +31,23 @@ interface ClientConfig {
   requestHandler: { connectionTimeout: number, requestTimeout: number, throwOnRequestTimeout: boolean }
 }
 
+/** How long one request may take, in milliseconds, and how often the SDK sends it. */
+export interface RequestLimits { requestTimeoutMs: number, maxAttempts: number }
+
+const PATIENT: RequestLimits = { requestTimeoutMs: 60_000, maxAttempts: 6 }
+/** Containment is a matter of seconds: a call that hangs is given up early and sent again. */
+const QUICK: RequestLimits = { requestTimeoutMs: 8_000, maxAttempts: 3 }
+
 export class AwsClients {
   readonly #baseline: BaselineOutputs
+  readonly #quick: RequestLimits
   readonly #clients = new Map<string, unknown>()
   readonly #credentials = new Map<string, Credentials>()
 
-  constructor (baseline: BaselineOutputs) {
+  /** @param quick limits of the containing phase */
+  constructor (baseline: BaselineOutputs, quick: RequestLimits = QUICK) {
     this.#baseline = baseline
+    this.#quick = quick
   }
 
   /** The account and Region of the baseline: where evidence and rooms live. */
@@ -47,6 +59,8 @@ export class AwsClients {
   autoScaling = (scope: AwsScope, phase: Phase): AutoScalingClient => this.#client(AutoScalingClient, scope, phase)
   elb = (scope: AwsScope, phase: Phase): ElasticLoadBalancingClient => this.#client(ElasticLoadBalancingClient, scope, phase)
   elbv2 = (scope: AwsScope, phase: Phase): ElasticLoadBalancingV2Client => this.#client(ElasticLoadBalancingV2Client, scope, phase)
+  resolver = (scope: AwsScope, phase: AssumedPhase): ResolverClient => this.#resolverClient(scope, phase)
+  logs = (scope: AwsScope, phase: Phase): CloudWatchLogsClient => this.#client(CloudWatchLogsClient, scope, phase)
   iam = (scope: AwsScope, phase: Phase): IAMClient => this.#client(IAMClient, scope, phase)
   ssm = (scope: AwsScope, phase: Phase): SSMClient => this.#client(SSMClient, scope, phase)
   s3 = (scope: AwsScope, phase: Phase): S3Client => this.#client(S3Client, scope, phase)
@@ -63,16 +77,21 @@ export class AwsClients {
     const key = `${Client.name} ${scope.accountId} ${scope.region} ${phase}`
     const known = this.#clients.get(key) as C | undefined
     if (known) return known
+    const { requestTimeoutMs, maxAttempts } = this.#limits(phase)
     const client = new Client({
       region: scope.region,
       ...phase !== 'controller' && { credentials: this.#assume(scope, phase) },
       // AWS SDKs "Retry behavior": adaptive mode slows a client down when the service throttles it.
       retryMode: 'adaptive',
-      maxAttempts: 6,
-      requestHandler: { connectionTimeout: 5_000, requestTimeout: 60_000, throwOnRequestTimeout: true }
+      maxAttempts,
+      requestHandler: { connectionTimeout: 5_000, requestTimeout: requestTimeoutMs, throwOnRequestTimeout: true }
     })
     this.#clients.set(key, client)
     return client
+  }
+
+  #limits (phase: Phase): RequestLimits {
+    return phase === 'contain' ? this.#quick : PATIENT
   }
 
   /** One set of short-lived credentials per role, shared by all its clients. */

@@ -26,9 +26,12 @@ export function cutOffAt (actions: ContainmentAction[]): string | undefined {
   return isolations.map(({ at }) => at!).sort().at(-1)
 }
 
-/** `released` when every interface has its groups again or is gone; `partial` while one is still cut off. */
+/** What keeps a host cut off for as long as it stands. */
+const CUTS: readonly string[] = ['isolate-interface', 'isolate-subnet', 'block-dns']
+
+/** `released` when nothing of ours cuts the host off any more and nothing failed; what is gone is only noted. */
 export function releaseState (actions: ContainmentAction[]): Containment['state'] {
-  const closed = actions.filter(({ action, state, error, note }) =>
-    action === 'isolate-interface' && state !== 'undone' && state !== 'unchanged' && state !== 'planned' && (error !== undefined || note === undefined))
-  return closed.length === 0 && actions.every(({ state, error }) => state === 'undone' || error === undefined) ? 'released' : 'partial'
+  const left = actions.filter(({ action, state, before, error }) =>
+    state !== 'undone' && before !== undefined && (error !== undefined || (CUTS.includes(action) && state === 'done')))
+  return left.length === 0 ? 'released' : 'partial'
 }

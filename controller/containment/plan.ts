@@ -139,7 +139,7 @@ export function planSurroundings (facts: InstanceFacts, around: Surroundings, po
       { vpcId, associationId: subnet.associationId, networkAclId: subnet.networkAclId },
       { ...afterCapture, before: { networkAclId: subnet.networkAclId } }))
   }
-  if (rungs.includes('dns-firewall') || (policy.dnsFirewall === 'when-alone' && around.othersInVpc.length === 0)) {
+  if (rungs.includes('dns-firewall') || (policy.dnsFirewall === 'when-alone' && isAlone(around))) {
     actions.push(action('block-dns', vpcId, `Answer no DNS query in the VPC; ${hits(around.othersInVpc)}`, {}, afterCapture))
   }
   if (around.autoScaling) actions.push(leaveAutoScaling(instanceId, around.autoScaling.group, policy))
@@ -197,6 +197,11 @@ function leaveAutoScaling (instanceId: string, group: string, { autoScaling }: C
 /** Leaving Auto Scaling deregisters the instance too: what is undone later is what was found first. */
 const REGISTERED = { registered: true }
 
+/** Alone in the VPC; who could not be read may be there. */
+function isAlone ({ othersInVpc, unread }: Surroundings): boolean {
+  return othersInVpc.length === 0 && unread.every(({ what }) => what !== 'othersInVpc')
+}
+
 function hits (others: string[]): string {
   return others.length > 0 ? `this hits ${others.join(', ')}` : 'nobody else is hit'
 }
@@ -231,7 +236,7 @@ export function offeredRungs (facts: InstanceFacts, around: Surroundings, policy
           hits: [...around.role.otherInstances, ...around.role.otherPrincipals]
         }]
       : [],
-    ...policy.dnsFirewall === 'when-alone' && around.othersInVpc.length === 0
+    ...policy.dnsFirewall === 'when-alone' && isAlone(around)
       ? []
       : [{ rung: 'dns-firewall' as const, resource: facts.vpcId, words: 'A DNS Firewall rule ends exfiltration in DNS queries, for the whole VPC', hits: around.othersInVpc }],
     { rung: 'stop-instance' as const, resource: facts.instanceId, words: 'A stopped instance does nothing more; what is in memory and on instance-store disks is lost', hits: [] }

@@ -64,17 +64,19 @@ export async function undoAction (
   await custody.append(context.incidentId, {
     key: `${action.key}:undo-intent/${occasion}`, actor: ACTOR, action: 'release.intent', detail: { ...about, before: action.before, after: action.after ?? null }
   })
-  const undone = await attempt(doing, async () => {
+  const { after, undone } = await attempt(doing, async () => {
     // Of an action that failed nobody knows how far it got: what stands there now counts as its doing.
     const after = action.after ?? await ACTIONS[planned.kind].observe(context, planned)
-    return await ACTIONS[planned.kind].undo(context, planned, { before: action.before, after } as Recorded)
+    return { after, undone: await ACTIONS[planned.kind].undo(context, planned, { before: action.before, after } as Recorded) }
   })
   const { now, restored, note } = undone
+  // Gone, or changed by somebody else: nothing of ours is left to take back.
+  const left = !restored && isDeepStrictEqual(now, after)
   await custody.append(context.incidentId, {
     key: `${action.key}:undone/${occasion}`, actor: ACTOR, action: 'release.result', detail: { ...about, restored, now, ...note !== undefined && { note } }
   })
-  const { note: old, error, ...rest } = action
-  return { ...rest, ...restored ? { state: 'undone' as const } : error && { error }, ...note !== undefined && { note } }
+  const { note: _note, error: _error, ...rest } = action
+  return { ...rest, ...!left && { state: 'undone' as const }, ...note !== undefined && { note } }
 }
 
 /** The record of an action that could not be taken back. */

@@ -3,7 +3,7 @@
  */
 import type { Pool, PoolClient } from 'pg'
 import { CleanroomError } from '../incident/errors.ts'
-import type { AnalysisRun, Finding, Incident, Phase } from '../incident/incident.ts'
+import type { AnalysisRun, Finding, Incident, Phase, Target } from '../incident/incident.ts'
 import { canMove } from '../incident/phases.ts'
 import { inTransaction } from './pool.ts'
 import { storable } from './storable.ts'
@@ -72,6 +72,20 @@ export class IncidentStore {
     }
     throw new CleanroomError('CONFLICT',
       'Some of these instances are in other open incidents; open one for the rest only.', { extra: { openIncidents: held } })
+  }
+
+  /** The open incident that has the instance, by its id. */
+  async holderOf ({ accountId, region, instanceId }: Pick<Target, 'accountId' | 'region' | 'instanceId'>): Promise<string | undefined> {
+    const { rows } = await this.#pool.query<{ incident_id: string }>(
+      'SELECT incident_id FROM open_targets WHERE account_id = $1 AND region = $2 AND instance_id = $3', [accountId, region, instanceId])
+    return rows[0]?.incident_id
+  }
+
+  /** Incidents, also closed ones, with a decision that is approved and not carried out. */
+  async withApprovedDecisions (): Promise<Incident[]> {
+    const { rows } = await this.#pool.query<{ document: Incident }>(
+      'SELECT document FROM incidents WHERE document @> $1 ORDER BY id', [{ decisions: [{ state: 'approved' }] }])
+    return rows.map(({ document }) => document)
   }
 
   /** @throws CleanroomError NOT_FOUND */

@@ -99,6 +99,7 @@ export const Target = Type.Object({
   instanceId: Type.String(),
   accountId: Type.String(),
   region: Type.String(),
+  vpcId: Type.Optional(Type.String()),
   containment: Containment,
   acquisition: Acquisition
 })
@@ -206,7 +207,7 @@ export const Decision = Type.Object({
   id: Type.String(),
   kind: Type.Enum(['release', 'escalate']),
   instanceIds: Type.Array(Type.String()),
-  rungs: Type.Optional(Type.Array(Type.String(), { description: 'Further rungs of containment, for `escalate`' })),
+  parameters: Type.Optional(Type.Record(Type.String(), Type.Unknown(), { description: '`rungs` of an escalation, `keepReplacement` of a release' })),
   comment: Type.String(),
   requestedBy: Type.String(),
   requestedAt: Timestamp,

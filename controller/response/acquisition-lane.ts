@@ -11,6 +11,10 @@ import { POLICY } from './step-policies.ts'
 
 export interface AcquisitionInput { incidentId: string, facts: InstanceFacts, attempt: number }
 
+export function acquisitionId (incidentId: string, instanceId: string, attempt: number): string {
+  return `acquire/${incidentId}/${instanceId}/${attempt}`
+}
+
 export function registerAcquisition (parts: ResponseParts): Workflow<[AcquisitionInput], SnapshotRecord[]> {
   const { clients, custody, incidents } = parts
   return workflow('acquire', async ({ incidentId, facts, attempt }: AcquisitionInput) => {

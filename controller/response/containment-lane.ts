@@ -1,135 +1,293 @@
 /**
- * Containment of one instance as a durable lane: disarm, isolate, divert, prove.
+ * Containment of one instance as durable lanes: protect it, cut it off, take its surroundings away, prove it.
  *
- * A failed action holds no other up and loosens nothing; the proof decides what the lane reports.
+ * The three begin side by side and each action is a step of its own, so that none waits for another and a
+ * failed one loosens nothing. What AWS then shows decides what the lane reports; what it shows open, and
+ * what failed for a while only, is done again in a further round.
  */
-import type { ActionContext } from '../containment/actions/action.ts'
 import { containmentState, cutOffAt } from '../containment/outcome.ts'
-import { keyOf, performAction, recordFailure } from '../containment/perform-action.ts'
-import { isolateInterface, planContainment, STAGES, type ContainmentPolicy, type PlannedAction } from '../containment/plan.ts'
+import { keyOf, performAction, plannedRecord, recordFailure, type Occasion } from '../containment/perform-action.ts'
+import { KINDS, planCutOff, planSurroundings, offeredRungs, STAGES, type ActionKind, type PlannedAction, type Rung } from '../containment/plan.ts'
 import { proveContainment, type ContainmentProof } from '../containment/proof.ts'
 import { residualRisks } from '../containment/residual-risks.ts'
-import { step, workflow, type Workflow } from '../durable/durable.ts'
+import { belongsToEngine, start, step, valueOf, workflow, type Workflow } from '../durable/durable.ts'
 import { controllerActor } from '../incident/custody.ts'
 import { CleanroomError } from '../incident/errors.ts'
-import type { Containment, ContainmentAction, Incident } from '../incident/incident.ts'
-import type { InstanceFacts } from '../triage/target-facts.ts'
+import type { Containment, ContainmentAction, ContainmentPolicy, Incident } from '../incident/incident.ts'
+import { readInstance } from '../triage/read-instance.ts'
+import type { InstanceFacts, Surroundings } from '../triage/target-facts.ts'
+import { actionContext, containmentClients } from './containment-context.ts'
 import type { ResponseParts } from './parts.ts'
 import { POLICY } from './step-policies.ts'
+import { surveyId, triageClients, type Survey, type TargetId } from './triage-lane.ts'
 
-/** How often interfaces that turn up while the lane runs are isolated before it gives up. */
+/** How often what is open or failed for a while is done again before the lane reports. */
 const ROUNDS = 3
+/** Codes of failures that a further round may find gone. */
+const PASSING: readonly string[] = ['AWS_THROTTLED', 'AWS_UNAVAILABLE', 'TIMED_OUT']
 
-export interface ContainmentInput { incidentId: string, ticket: string, facts: InstanceFacts, policy: ContainmentPolicy, attempt: number }
+export interface ContainmentInput extends Occasion {
+  incidentId: string
+  ticket: string
+  target: TargetId
+  policy: ContainmentPolicy
+  /** Approved ones. */
+  rungs: Rung[]
+  /** Mode `ssm` ends, and what waited for the end of live capture is done. */
+  captureEnded: boolean
+  /** Left out: read first. */
+  facts?: InstanceFacts
+  /** What triage made ready. */
+  prepared?: ContainmentAction[]
+}
 
-export function registerContainment (parts: ResponseParts): Workflow<[ContainmentInput], Containment['state']> {
-  return workflow('contain', async (input: ContainmentInput) => {
-    const { incidentId, facts } = input
-    const lane = laneOf(parts, input)
-    const plan = planContainment(facts, input.policy)
-    await step('contain.plan', POLICY.record, () => lane.recordPlan(plan))
+/** A containment is found again by its occasion: starting it twice is starting it once. */
+export function containmentId ({ incidentId, target, generation, occasion }: Pick<ContainmentInput, 'incidentId' | 'target' | 'generation' | 'occasion'>): string {
+  return `contain/${incidentId}/${target.instanceId}/${generation}.${occasion}`
+}
 
-    // The latest word on each action: a later round makes good what an earlier one could not do.
-    const latest = new Map<string, ContainmentAction>()
+interface RoundInput extends Omit<ContainmentInput, 'facts'> { facts: InstanceFacts, round: number, done: ContainmentAction[] }
+interface Surrounded { actions: ContainmentAction[], around: Surroundings }
+
+export type Contain = Workflow<[ContainmentInput], Containment['state']>
+
+export function registerContainment (parts: ResponseParts, survey: Survey): Contain {
+  const protect = workflow('contain-protect', async (input: RoundInput) => {
+    const plan = planCutOff(input.facts, input.policy).filter(({ stage }) => stage === 'mark' || stage === 'disarm')
+    return await perform(parts, input, pending(input, plan), input.done)
+  })
+
+  /** The group first, then every interface side by side; the untracking group goes in any case. */
+  const cutOff = workflow('contain-cut-off', async (input: RoundInput) => {
+    const plan = planCutOff(input.facts, input.policy).filter(({ stage }) => stage === 'isolate')
+    const of = (...kinds: ActionKind[]): PlannedAction[] => pending(input, plan.filter(({ kind }) => kinds.includes(kind)))
+    const prepared = await perform(parts, input, of('prepare-isolation-group', 'prepare-untracking-group'), input.done)
+    const ready = [...input.done, ...prepared]
+    const isolated = await perform(parts, input, of('isolate-interface'), ready)
+    const removed = await perform(parts, input, of('remove-untracking-group'), ready)
+    return [...prepared, ...isolated, ...removed]
+  })
+
+  const surround = workflow('contain-surroundings', async (input: RoundInput): Promise<Surrounded> => {
+    const { incidentId, facts, policy, occasion, round, rungs } = input
+    const surveyed = await start(survey, surveyId(incidentId, facts.instanceId, round === 1 ? occasion : `${occasion}.${round}`), {
+      incidentId, facts, accessKeyIds: policy.accessKeyIds
+    })
+    const around = valueOf(await surveyed.outcome()).facts
+    const plan = planSurroundings(facts, around, policy, rungs)
+    await step('contain.plan-surroundings', POLICY.record, () => recordPlan(parts, input, () => plan, around))
+    const now = plan.filter(({ kind, after }) => kind !== 'allow-ssm-endpoints' && (input.captureEnded || after === undefined))
+    return { actions: await perform(parts, input, pending(input, now), input.done), around }
+  })
+
+  /** A rule of the isolation group: only once every interface is in it, and never again after the capture. */
+  const leaveSsmPath = async (input: RoundInput, around: Surroundings): Promise<ContainmentAction[]> => {
+    if (input.captureEnded) return []
+    const plan = planSurroundings(input.facts, around, input.policy).filter(({ kind }) => kind === 'allow-ssm-endpoints')
+    return await perform(parts, input, pending(input, plan), input.done)
+  }
+
+  const rounds = async (input: ContainmentInput): Promise<Containment['state']> => {
+    const { incidentId, target } = input
+    const latest = new Map((input.prepared ?? []).map((action) => [action.key, action]))
     const keep = (results: ContainmentAction[]): void => { for (const result of results) latest.set(result.key, result) }
-    for (const stage of STAGES) keep(await lane.run(plan.filter((planned) => planned.stage === stage), groupOf([...latest.values()]), 1))
-    let proof = await lane.prove('contain.prove/1', groupOf([...latest.values()]))
-    for (let round = 2; round <= ROUNDS && proof.exposedInterfaces.length > 0; round++) {
-      keep(await lane.run(proof.exposedInterfaces.map(isolateInterface), groupOf([...latest.values()]), round))
-      proof = await lane.prove(`contain.prove/${round}`, groupOf([...latest.values()]))
+    let facts = input.facts ?? await read(parts, input, 0)
+    let around = NOTHING_KNOWN
+    let proof: ContainmentProof | undefined
+    for (let round = 1; ; round++) {
+      if (round > 1) facts = await read(parts, input, round)
+      const policy = await step(`contain.plan/${round}`, POLICY.record, () => planRound(parts, input, facts))
+      const done = [...latest.values()].filter(({ key }) => !isExposed(key, facts, proof))
+      const of: RoundInput = { ...input, facts, policy, round, done }
+      const id = (lane: string): string => `${lane}/${incidentId}/${facts.instanceId}/${input.generation}.${input.occasion}.${round}`
+      const [cutting, protecting, surrounding] = [await start(cutOff, id('cut-off'), of), await start(protect, id('protect'), of), await start(surround, id('surround'), of)]
+      for (const each of [cutting, protecting]) keep(valueOf(await each.outcome()))
+      const surrounded = await surrounding.outcome()
+      if (surrounded.ok) {
+        around = surrounded.value.around
+        keep(surrounded.value.actions)
+      }
+      keep(await leaveSsmPath({ ...of, done: [...latest.values()] }, around))
+      proof = await step(`contain.prove/${round}`, POLICY.contain, () => prove(parts, input, facts, around, [...latest.values()]))
+      if (round === ROUNDS || !goOn([...latest.values()], proof, around)) break
     }
     const actions = [...latest.values()]
-    const state = containmentState(actions, proof)
-    await step('contain.outcome', POLICY.record, () => lane.recordOutcome(state, actions, proof))
+    const failing = proof.checks.filter(({ ok }) => !ok)
+    const state = containmentState(actions, proof, around.unread)
+    await step('contain.outcome', POLICY.record, () => recordOutcome(parts, input, facts, around, state, actions, proof))
     if (state === 'failed') {
-      throw new CleanroomError('AWS_ERROR', `${facts.instanceId} is not contained: ${
-        proof.checks.filter(({ ok }) => !ok).map(({ name, observed }) => `${name} (${observed})`).join('; ')}`,
-      { extra: { incidentId, failed: actions.filter((each) => each.state === 'failed') } })
+      throw new CleanroomError('CONTAINMENT_INCOMPLETE',
+        `${target.instanceId} is not contained: ${failing.map(({ name, observed }) => `${name} (${observed})`).join('; ')}`,
+        { extra: { incidentId, failed: actions.filter((each) => each.state === 'failed') } })
     }
     return state
+  }
+
+  return workflow('contain', async (input: ContainmentInput) => {
+    try {
+      return await rounds(input)
+    } catch (error) {
+      if (!belongsToEngine(error)) await step('contain.let-go', POLICY.record, () => letGo(parts, input))
+      throw error
+    }
   })
 }
 
-function groupOf (actions: ContainmentAction[]): string | undefined {
-  const made = actions.findLast(({ action, state }) => action === 'prepare-isolation-group' && state !== 'failed')
-  return (made?.after as { groupId?: string } | undefined)?.groupId
+/** What is taken to be true of the surroundings while nobody could read them. */
+const NOTHING_KNOWN: Surroundings = {
+  targets: [],
+  classicLoadBalancers: [],
+  subnets: [],
+  othersInVpc: [],
+  ssmEndpoints: [],
+  accessKeys: [],
+  flowLogs: [],
+  scheduledEvents: [],
+  unread: (['autoScaling', 'targets', 'classicLoadBalancers', 'role', 'subnets'] as const).map((what) => ({
+    what, code: 'TIMED_OUT', message: 'The surroundings could not be read in time.'
+  }))
 }
 
-function laneOf ({ clients, custody, incidents }: ResponseParts, { incidentId, ticket, facts, attempt }: ContainmentInput) {
-  const { instanceId, vpcId } = facts
-  const containmentClients = {
-    ec2: clients.ec2(facts, 'contain'),
-    autoScaling: clients.autoScaling(facts, 'contain'),
-    elb: clients.elb(facts, 'contain'),
-    elbv2: clients.elbv2(facts, 'contain')
-  }
-  const change = async (edit: (containment: Containment, incident: Incident) => void, type: string, data: Record<string, unknown>): Promise<void> => {
-    await incidents.update(incidentId, (incident) => {
-      edit(incident.targets.find((target) => target.instanceId === instanceId)!.containment, incident)
-    }, { type, data: { instanceId, ...data } })
-  }
-  const put = async (action: ContainmentAction): Promise<void> => {
-    await change(({ actions }) => {
-      const at = actions.findIndex(({ key }) => key === action.key)
-      if (at === -1) actions.push(action)
-      else actions[at] = action
-    }, 'containment.action', { action: action.action, resource: action.resource, state: action.state })
-  }
-  return {
-    recordPlan: async (plan: PlannedAction[]): Promise<void> => {
-      await change((containment) => {
-        if (containment.actions.length > 0) return
-        containment.actions = plan.map((planned) => ({ key: keyOf(instanceId, planned), action: planned.kind, resource: planned.resource, state: 'planned' }))
-        containment.residualRisks = residualRisks(facts)
-      }, 'containment.planned', { actions: plan.length })
-    },
+/** Planned actions that are not done yet. */
+function pending ({ done, target }: RoundInput, plan: PlannedAction[]): PlannedAction[] {
+  const settled = new Set(done.filter(({ state }) => state === 'done' || state === 'unchanged').map(({ key }) => key))
+  return plan.filter((planned) => !settled.has(keyOf(target.instanceId, planned)))
+}
 
-    /** Runs the actions side by side, each in a step of its own; a failure is a result. */
-    run: async (planned: PlannedAction[], isolationGroupId: string | undefined, round: number): Promise<ContainmentAction[]> => {
-      const occasion = `${attempt}.${round}`
-      const context: ActionContext = { clients: containmentClients, incidentId, instanceId, ticket, ...isolationGroupId && { isolationGroupId } }
-      const settled = await Promise.allSettled(planned.map(async (each) =>
-        await step(`contain.${each.kind}/${each.resource}/${round}`, POLICY.contain, async () => {
-          const done = await performAction(custody, context, each, occasion)
-          await put(done)
-          return done
-        })))
-      const results: ContainmentAction[] = []
-      for (const [index, outcome] of settled.entries()) {
-        if (outcome.status === 'fulfilled') {
-          results.push(outcome.value)
-          continue
-        }
-        const each = planned[index]!
-        results.push(await step(`contain.failed/${each.kind}/${each.resource}/${round}`, POLICY.record, async () => {
-          const failed = await recordFailure(custody, context, each, occasion, outcome.reason)
-          await put(failed)
-          return failed
-        }))
-      }
-      return results
-    },
+/** Whether the proof showed what an action had done to be undone again: an interface that is open once more. */
+function isExposed (key: string, { instanceId }: InstanceFacts, proof: ContainmentProof | undefined): boolean {
+  return proof?.exposedInterfaces.some((interfaceId) =>
+    keyOf(instanceId, { kind: 'isolate-interface', resource: interfaceId, parameters: {} }) === key) ?? false
+}
 
-    prove: async (name: string, isolationGroupId: string | undefined): Promise<ContainmentProof> =>
-      await step(name, POLICY.contain, async () =>
-        await proveContainment(containmentClients, { instanceId, vpcId, ...isolationGroupId && { isolationGroupId } }, new Date())),
+function goOn (actions: ContainmentAction[], { exposedInterfaces, checks }: ContainmentProof, { unread }: Surroundings): boolean {
+  if (checks.some(({ name, ok }) => name === 'instance-exists' && !ok)) return false
+  const passing = (code: string | undefined): boolean => PASSING.includes(code ?? '')
+  return exposedInterfaces.length > 0 || actions.some(({ error }) => passing(error?.code)) || unread.some(({ code }) => passing(code))
+}
 
-    recordOutcome: async (state: Containment['state'], actions: ContainmentAction[], { exposedInterfaces, ...proof }: ContainmentProof): Promise<void> => {
-      const at = cutOffAt(actions)
-      await custody.append(incidentId, {
-        key: `contain/${instanceId}/outcome/${attempt}`,
-        actor: controllerActor('contain'),
-        action: 'containment.proved',
-        detail: { instanceId, state, proof, exposedInterfaces }
-      })
-      await change((containment, incident) => {
-        containment.state = state
-        containment.proof = proof
-        if (at) {
-          containment.containedAt = at
-          incident.timings['time-to-contain'] = Date.parse(at) - Date.parse(incident.openedAt)
-        }
-      }, 'containment.proved', { state, ok: proof.ok })
+async function read ({ clients }: ResponseParts, { target }: ContainmentInput, round: number): Promise<InstanceFacts> {
+  return await step(`contain.read/${round}`, POLICY.describe, async () =>
+    (await readInstance(triageClients(clients, target), target, target.instanceId, new Date())).facts)
+}
+
+/** Runs the actions side by side, each in a step of its own; a failure is a result. */
+async function perform (parts: ResponseParts, input: RoundInput, planned: PlannedAction[], done: ContainmentAction[]): Promise<ContainmentAction[]> {
+  const { clients, custody } = parts
+  const { generation, round } = input
+  const occasion = { generation, occasion: `${input.occasion}.${round}` }
+  const context = actionContext(clients, input, done)
+  const settled = await Promise.allSettled(planned.map(async (each) =>
+    await step(`contain.${each.kind}/${each.resource}`, POLICY.contain, async () => {
+      const performed = await performAction(custody, context, each, occasion)
+      await put(parts, input, performed)
+      return performed
+    })))
+  const results: ContainmentAction[] = []
+  for (const [index, outcome] of settled.entries()) {
+    const each = planned[index]!
+    results.push(outcome.status === 'fulfilled'
+      ? outcome.value
+      : await step(`contain.failed/${each.kind}/${each.resource}`, POLICY.record, async () => {
+        const failed = await recordFailure(custody, context, each, occasion, outcome.reason)
+        await put(parts, input, failed)
+        return failed
+      }))
+  }
+  return results
+}
+
+async function prove ({ clients }: ResponseParts, { target, policy, rungs, incidentId, captureEnded }: ContainmentInput, facts: InstanceFacts, around: Surroundings, actions: ContainmentAction[]): Promise<ContainmentProof> {
+  const { isolationGroupId } = actionContext(clients, { incidentId, ticket: '', target }, actions)
+  return await proveContainment(containmentClients(clients, target), {
+    incidentId, facts, around, policy, rungs, mode: modeOf(policy, around, captureEnded), ...isolationGroupId !== undefined && { isolationGroupId }
+  }, new Date())
+}
+
+async function change (
+  { incidents }: ResponseParts, { incidentId, target }: Pick<ContainmentInput, 'incidentId' | 'target'>,
+  edit: (containment: Containment, incident: Incident) => void, type: string, data: Record<string, unknown>
+): Promise<void> {
+  await incidents.update(incidentId, (incident) => {
+    edit(incident.targets.find(({ instanceId }) => instanceId === target.instanceId)!.containment, incident)
+  }, { type, data: { instanceId: target.instanceId, ...data } })
+}
+
+async function put (parts: ResponseParts, input: RoundInput, action: ContainmentAction): Promise<void> {
+  await change(parts, input, ({ actions }) => {
+    const at = actions.findIndex(({ key }) => key === action.key)
+    if (at === -1) actions.push(action)
+    else actions[at] = action
+    order(actions)
+  }, 'containment.action', { action: action.action, resource: action.resource, state: action.state })
+}
+
+/** The plan's order: stage by stage, within one as they were planned. */
+function order (actions: ContainmentAction[]): void {
+  const stageOf = ({ action }: ContainmentAction): number => STAGES.indexOf(KINDS[action as ActionKind].stage)
+  actions.sort((a, b) => stageOf(a) - stageOf(b))
+}
+
+/** The mode that is in force: without endpoints in the VPC there is no way to Systems Manager to leave. */
+function modeOf ({ mode }: ContainmentPolicy, { ssmEndpoints }: Surroundings, captureEnded: boolean): ContainmentPolicy['mode'] {
+  return mode === 'ssm' && !captureEnded && ssmEndpoints.length > 0 ? 'ssm' : 'full'
+}
+
+/** Records the plan; answers the policy of this round: interfaces that are isolated already need no swap. */
+async function planRound (parts: ResponseParts, input: ContainmentInput, facts: InstanceFacts): Promise<ContainmentPolicy> {
+  let policy = input.policy
+  await recordPlan(parts, input, ({ actions }) => {
+    const group = actions.find(({ action }) => action === 'prepare-isolation-group')?.after as { groupId?: string } | undefined
+    const isolated = facts.interfaces.every(({ securityGroupIds }) => securityGroupIds.length === 1 && securityGroupIds[0] === group?.groupId)
+    if (isolated) policy = { ...policy, trackedConnections: 'leave' }
+    return planCutOff(facts, policy)
+  })
+  return policy
+}
+
+async function recordPlan (parts: ResponseParts, input: ContainmentInput, planOf: (containment: Containment) => PlannedAction[], around?: Surroundings): Promise<void> {
+  const { target, policy, generation, prepared = [] } = input
+  await change(parts, input, (containment) => {
+    // After a release the instance is contained anew, from the state it is in then.
+    if (containment.generation !== generation) Object.assign(containment, { generation, actions: [], state: 'pending' })
+    containment.underway = containmentId(input)
+    for (const each of planOf(containment).map((planned) => plannedRecord(target.instanceId, planned))) {
+      if (containment.actions.every(({ key }) => key !== each.key)) containment.actions.push(prepared.find(({ key }) => key === each.key) ?? each)
     }
-  }
+    order(containment.actions)
+    if (!around) return
+    containment.unread = around.unread
+    containment.mode = modeOf(policy, around, input.captureEnded)
+  }, 'containment.planned', {})
+}
+
+/** A containment that ended without an outcome holds nobody up. */
+async function letGo (parts: ResponseParts, input: ContainmentInput): Promise<void> {
+  await change(parts, input, (containment) => {
+    if (containment.underway === containmentId(input)) delete containment.underway
+  }, 'containment.ended', {})
+}
+
+async function recordOutcome (
+  parts: ResponseParts, input: ContainmentInput, facts: InstanceFacts, around: Surroundings,
+  state: Containment['state'], actions: ContainmentAction[], { exposedInterfaces, ...proof }: ContainmentProof
+): Promise<void> {
+  const { incidentId, target, generation, occasion, policy } = input
+  const at = cutOffAt(actions)
+  await parts.custody.append(incidentId, {
+    key: `contain/${target.instanceId}/outcome/${generation}.${occasion}`,
+    actor: controllerActor('contain'),
+    action: 'containment.proved',
+    detail: { instanceId: target.instanceId, state, proof, exposedInterfaces }
+  })
+  await change(parts, input, (containment, incident) => {
+    containment.state = state
+    containment.proof = proof
+    containment.residualRisks = residualRisks(facts, around, policy)
+    containment.rungs = offeredRungs(facts, around, policy)
+    delete containment.underway
+    if (!at) return
+    containment.containedAt ??= at
+    incident.timings['time-to-contain'] ??= Date.parse(at) - Date.parse(incident.openedAt)
+  }, 'containment.proved', { state, ok: proof.ok })
 }

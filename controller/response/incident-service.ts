@@ -9,7 +9,7 @@ import { DEFAULT_CONTAINMENT_POLICY } from '../containment/plan.ts'
 import type { IncidentEvent, OpenedIncident } from '../database/incident-store.ts'
 import { send, start, statusOf } from '../durable/durable.ts'
 import { CleanroomError } from '../incident/errors.ts'
-import type { AnalysisRun, Finding, Incident, Phase, Plan, Target } from '../incident/incident.ts'
+import type { AnalysisRun, Finding, Incident, Phase, Plan } from '../incident/incident.ts'
 import type { OpenRequest } from '../incident/open-request.ts'
 import { findInstance } from '../triage/describe-instance.ts'
 import { analysisWorkflowId } from './analysis-lane.ts'
@@ -18,6 +18,7 @@ import type { EventFeed } from './event-feed.ts'
 import { planResponse, type ResponsePlan } from './plan-response.ts'
 import type { ResponseParts } from './parts.ts'
 import { REVIEW_TOPIC, type Response, type ReviewMessage } from './respond-to-incident.ts'
+import type { TargetId } from './triage-lane.ts'
 
 /** What is run on every incident's disks unless the request says otherwise. */
 const DEFAULT_ANALYSES = ['disk-analysis']
@@ -164,7 +165,7 @@ export class IncidentService {
   }
 
   /** Checks every instance against the scope and against AWS before anything is stored. */
-  async #resolve (request: OpenRequest): Promise<Array<Pick<Target, 'instanceId' | 'accountId' | 'region'>>> {
+  async #resolve (request: OpenRequest): Promise<TargetId[]> {
     const { baseline, clients } = this.#parts
     const accountId = request.accountId ?? baseline.accountId
     const region = request.region ?? baseline.region
@@ -172,8 +173,8 @@ export class IncidentService {
     if (!this.#scope.regions.includes(region)) throw new CleanroomError('REGION_NOT_ALLOWED', `Region ${region} is not among the Regions this controller responds in.`)
     const ec2 = clients.ec2({ accountId, region }, 'acquire')
     const instanceIds = [...new Set(request.instanceIds)].sort()
-    await Promise.all(instanceIds.map((instanceId) => findInstance(ec2, instanceId)))
-    return instanceIds.map((instanceId) => ({ instanceId, accountId, region }))
+    const found = await Promise.all(instanceIds.map((instanceId) => findInstance(ec2, instanceId)))
+    return found.map(({ InstanceId, VpcId }) => ({ instanceId: InstanceId!, accountId, region, ...VpcId !== undefined && { vpcId: VpcId } }))
   }
 
   #planOf ({ plan }: OpenRequest): Plan {
@@ -183,7 +184,7 @@ export class IncidentService {
     }
   }
 
-  #newIncident (request: OpenRequest, targets: Array<Pick<Target, 'instanceId' | 'accountId' | 'region'>>, asker: Asker): Incident {
+  #newIncident (request: OpenRequest, targets: TargetId[], asker: Asker): Incident {
     const id = ulid().toLowerCase()
     const now = new Date()
     return {

@@ -3,30 +3,34 @@
  * the incident's id as its own, so that opening twice is opening once.
  *
  *   triage ──► contain ────────────────┐
- *        ├───► acquire disks ──────┐   │
+ *        ├───► describe ───────────┐   │
+ *        ├───► acquire disks ──────┤   │
  *        └───► prepare room ───► fill room ──► analyse ──► review ──► close
  *
- * Triage comes first, because what it reads is destroyed by what follows. Then containment, disks and room
- * are lanes of their own: none waits for another, and none undoes another when it fails. The phase the
- * incident shows is the earliest lane that is not done. A lane that can't go on waits for a person
+ * Triage comes first and reads what cutting the instance off changes. Then containment, description, disks
+ * and room are lanes of their own: none waits for another, and none undoes another when it fails. The phase
+ * the incident shows is the earliest lane that is not done. A lane that can't go on waits for a person
  * (attention.ts); it never loosens containment and never drops evidence.
  */
 import { cancel as cancelWorkflow, receive, start, step, workflow, type Outcome, type Running, type Workflow } from '../durable/durable.ts'
 import { controllerActor } from '../incident/custody.ts'
 import type { ErrorCode } from '../incident/errors.ts'
 import type { AnalysisRun, Phase, Plan, SnapshotRecord } from '../incident/incident.ts'
-import type { InstanceFacts } from '../triage/target-facts.ts'
 import type { InstanceDisks } from '../clean-room/device-names.ts'
 import type { RoomOutputs } from '../clean-room/engine.ts'
-import { registerAcquisition } from './acquisition-lane.ts'
+import { acquisitionId, registerAcquisition } from './acquisition-lane.ts'
 import { analysisWorkflowId, registerAnalysis, type AnalysisInput } from './analysis-lane.ts'
 import { guarded, insist } from './attention.ts'
 import { registerClosure } from './closure-lane.ts'
-import { registerContainment } from './containment-lane.ts'
+import { registerContainAgain, type AgainInput } from './contain-again-lane.ts'
+import { containmentId, registerContainment } from './containment-lane.ts'
+import { registerLiveCaptureEnd } from './live-capture-lane.ts'
 import type { ResponseParts } from './parts.ts'
+import { registerRelease, type ReleaseInput } from './release-lane.ts'
 import { registerFillRoom, registerPrepareRoom } from './room-lane.ts'
 import { POLICY, WAIT } from './step-policies.ts'
-import { registerTriage, type TargetId } from './triage-lane.ts'
+import { registerTraffic } from './traffic-lane.ts'
+import { registerDescription, registerSurvey, registerTriage, type TargetId, type Triaged } from './triage-lane.ts'
 
 export const REVIEW_TOPIC = 'review'
 
@@ -39,6 +43,8 @@ export interface ReviewMessage { decision: 'close' | 'extend', by: string, at: s
 export interface Response {
   respond: Workflow<[string], void>
   analyse: Workflow<[AnalysisInput], AnalysisRun>
+  containAgain: Workflow<[AgainInput], void>
+  release: Workflow<[ReleaseInput], void>
   /** Closes an incident whose response was cancelled. */
   cancel: Workflow<[string], void>
 }
@@ -46,7 +52,13 @@ export interface Response {
 /** Registers all workflows of the response; call once, before the durable engine is launched. */
 export function registerResponse (parts: ResponseParts): Response {
   const triage = registerTriage(parts)
-  const contain = registerContainment(parts)
+  const survey = registerSurvey(parts)
+  const describe = registerDescription(parts, survey)
+  const contain = registerContainment(parts, survey)
+  const containAgain = registerContainAgain(parts, contain)
+  const release = registerRelease(parts)
+  const endLiveCapture = registerLiveCaptureEnd(parts, contain)
+  const watchTraffic = registerTraffic(parts, survey)
   const acquire = registerAcquisition(parts)
   const prepareRoom = registerPrepareRoom(parts)
   const fillRoom = registerFillRoom(parts)
@@ -65,49 +77,63 @@ export function registerResponse (parts: ResponseParts): Response {
     }
 
     await enter('triaging')
-    const triageOf = ({ instanceId, accountId, region }: TargetId) => (attempt: number) =>
-      start(triage, `triage/${incidentId}/${instanceId}/${attempt}`, { incidentId, target: { instanceId, accountId, region }, attempt })
-    const triaging: Array<Running<InstanceFacts>> = []
-    for (const target of targets) triaging.push(await triageOf(target)(1))
-    const outcomes: Array<Outcome<InstanceFacts>> = []
+    const policy = plan.containment
+    const triageOf = (target: TargetId) => (attempt: number) =>
+      start(triage, `triage/${incidentId}/${target.instanceId}/${attempt}`, { incidentId, ticket, target, policy, attempt })
+    const triaging: Array<Running<Triaged>> = []
+    for (const target of targets) triaging.push(await triageOf(idOf(target))(1))
+    const outcomes: Array<Outcome<Triaged>> = []
     for (const each of triaging) outcomes.push(await each.outcome())
 
     await enter('containing')
     const expiresAt = cleanRoom.expiresAt!
-    const policy = plan.containment
+    const { accessKeyIds } = policy
     const lane = {
-      contain: (of: InstanceFacts) => (attempt: number) =>
-        start(contain, `contain/${incidentId}/${of.instanceId}/${attempt}`, { incidentId, ticket, facts: of, policy, attempt }),
-      acquire: (of: InstanceFacts) => (attempt: number) =>
-        start(acquire, `acquire/${incidentId}/${of.instanceId}/${attempt}`, { incidentId, facts: of, attempt }),
+      contain: ({ facts, prepared }: Triaged) => (attempt: number) => {
+        const input = { incidentId, ticket, target: facts, policy, rungs: [], captureEnded: false, generation: 1, occasion: String(attempt), ...attempt === 1 && { facts, prepared } }
+        return start(contain, containmentId(input), input)
+      },
+      describe: ({ facts, sections }: Triaged) => (attempt: number) =>
+        start(describe, `describe/${incidentId}/${facts.instanceId}/${attempt}`, { incidentId, facts, sections, accessKeyIds, attempt }),
+      acquire: ({ facts }: Triaged) => (attempt: number) =>
+        start(acquire, acquisitionId(incidentId, facts.instanceId, attempt), { incidentId, facts, attempt }),
       prepareRoom: (attempt: number) => start(prepareRoom, `prepare-room/${incidentId}/${attempt}`, { incidentId, expiresAt, attempt }),
       fillRoom: (disks: InstanceDisks[]) => (attempt: number) => start(fillRoom, `fill-room/${incidentId}/${attempt}`, { incidentId, expiresAt, attempt }, disks),
       close: (attempt: number) => start(close, `close/${incidentId}/${attempt}`, { incidentId, why: 'reviewed' as const, attempt })
     }
-    const lanes: Array<{ facts: InstanceFacts, containing: Running<string>, acquiring: Running<SnapshotRecord[]> }> = []
-    const begin = async (facts: InstanceFacts): Promise<void> => {
-      lanes.push({ facts, containing: await lane.contain(facts)(1), acquiring: await lane.acquire(facts)(1) })
+    const lanes: Array<{ triaged: Triaged, containing: Running<string>, describing: Running<void>, acquiring: Running<SnapshotRecord[]> }> = []
+    const begin = async (triaged: Triaged): Promise<void> => {
+      lanes.push({
+        triaged, containing: await lane.contain(triaged)(1), describing: await lane.describe(triaged)(1), acquiring: await lane.acquire(triaged)(1)
+      })
     }
     // Whoever can be contained is, before anybody is waited for.
     for (const outcome of outcomes) if (outcome.ok) await begin(outcome.value)
     const preparing: Running<RoomOutputs> = await lane.prepareRoom(1)
-    const gone = (outcome: Outcome<InstanceFacts>): boolean => !outcome.ok && LOST.includes(outcome.error.code)
+    const gone = (outcome: Outcome<Triaged>): boolean => !outcome.ok && LOST.includes(outcome.error.code)
     for (const [index, target] of targets.entries()) {
       const outcome = outcomes[index]!
       if (outcome.ok) continue
       if (gone(outcome) && !outcomes.every(gone)) await recordLost(parts, incidentId, target.instanceId, outcome.error.message)
-      else await begin(await insist(parts, incidentId, `triage ${target.instanceId}`, 'triaging', triaging[index]!, triageOf(target)))
+      else await begin(await insist(parts, incidentId, `triage ${target.instanceId}`, 'triaging', triaging[index]!, triageOf(idOf(target))))
     }
     await enter('containing')
 
-    for (const { facts, containing } of lanes) {
-      await insist(parts, incidentId, `contain ${facts.instanceId}`, 'containing', containing, lane.contain(facts))
+    for (const { triaged, containing } of lanes) {
+      const { facts } = triaged
+      await insist(parts, incidentId, `contain ${facts.instanceId}`, 'containing', containing, lane.contain(triaged))
+      await start(watchTraffic, `watch-traffic/${incidentId}/${facts.instanceId}`, { incidentId, facts, accessKeyIds })
+      if (policy.mode === 'ssm') {
+        await start(endLiveCapture, `end-live-capture/${incidentId}/${facts.instanceId}`, { incidentId, ticket, target: facts, policy })
+      }
     }
     await enter('acquiring')
     const disks: InstanceDisks[] = []
-    for (const { facts, acquiring } of lanes) {
-      const snapshots = await insist(parts, incidentId, `acquire ${facts.instanceId}`, 'acquiring', acquiring, lane.acquire(facts))
-      disks.push({ instanceId: facts.instanceId, snapshots })
+    for (const { triaged, describing, acquiring } of lanes) {
+      const { instanceId } = triaged.facts
+      await insist(parts, incidentId, `describe ${instanceId}`, 'acquiring', describing, lane.describe(triaged))
+      const snapshots = await insist(parts, incidentId, `acquire ${instanceId}`, 'acquiring', acquiring, lane.acquire(triaged))
+      disks.push({ instanceId, snapshots })
     }
     await enter('preparing')
     await insist(parts, incidentId, 'room', 'preparing', preparing, lane.prepareRoom)
@@ -133,11 +159,27 @@ export function registerResponse (parts: ResponseParts): Response {
   const cancel = workflow('cancel-incident', async (incidentId: string): Promise<void> => {
     // First, so that a controller that dies here stops the response when it takes this up again.
     await cancelWorkflow(incidentId)
+    await finishContainment(incidentId)
     const run = (attempt: number) => start(close, `close-cancelled/${incidentId}/${attempt}`, { incidentId, why: 'cancelled' as const, attempt })
     await guarded(parts, incidentId, async () => { await insist(parts, incidentId, 'close', 'closing', await run(1), run) })
   })
 
-  return { respond, analyse, cancel }
+  /** Giving an incident up never leaves an instance half cut off. */
+  async function finishContainment (incidentId: string): Promise<void> {
+    const { targets, ticket, plan } = await step('cancel.read', POLICY.record, () => parts.incidents.get(incidentId))
+    const running: Array<Running<string>> = []
+    for (const target of targets.filter(({ containment }) => containment.state === 'pending')) {
+      const input = { incidentId, ticket, target: idOf(target), policy: plan.containment, rungs: [], captureEnded: true, generation: 1, occasion: 'cancelled' }
+      running.push(await start(contain, containmentId(input), input))
+    }
+    for (const each of running) await each.outcome()
+  }
+
+  return { respond, analyse, containAgain, release, cancel }
+}
+
+function idOf ({ instanceId, accountId, region, vpcId }: TargetId): TargetId {
+  return { instanceId, accountId, region, ...vpcId !== undefined && { vpcId } }
 }
 
 /** Says of one instance among several that it was gone before it could be contained; the others go on. */

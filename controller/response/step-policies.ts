@@ -13,7 +13,8 @@ export const POLICY = {
   record: { timeoutMs: 30 * SECOND, attempts: 12, pauseMs: 200 },
   describe: { timeoutMs: 60 * SECOND, attempts: 5, pauseMs: 500 },
   store: { timeoutMs: 5 * MINUTE, attempts: 5, pauseMs: 500 },
-  contain: { timeoutMs: 60 * SECOND, attempts: 6, pauseMs: 250 },
+  /** Above what the client itself tries with its own time-outs (aws/clients.ts). */
+  contain: { timeoutMs: 40 * SECOND, attempts: 4, pauseMs: 250 },
   snapshot: { timeoutMs: 2 * MINUTE, attempts: 5, pauseMs: 500 },
   poll: { timeoutMs: 60 * SECOND, attempts: 5, pauseMs: 500 },
   /** The engine has limits of its own; this one only catches an engine that ignores them. */
@@ -24,6 +25,10 @@ export const POLICY = {
 
 /** How long a wait of the workflow lasts before it becomes an outcome of its own. */
 export const WAIT = {
+  /** How long flow logs are asked, and live capture may keep its way to Systems Manager. */
+  trafficMs: 20 * MINUTE,
+  liveCaptureMs: 60 * MINUTE,
+  liveCapturePollMs: 2 * SECOND,
   workstationOnlineMs: 10 * MINUTE,
   workstationPollMs: 2 * SECOND,
   reviewReminderMs: 24 * 60 * MINUTE,

@@ -1,15 +1,24 @@
 /**
- * Triage: describe everything before any change, and make that description the first evidence.
+ * Triage in three lanes, so that none holds containment up: what cutting the instance off needs, beside
+ * which the isolation group is made ready; what surrounds the instance; and the rest, for the evidence.
+ *
+ * Everything that containment changes is read before it is changed, and all of it becomes the first evidence.
  */
-import { step, workflow, type Workflow } from '../durable/durable.ts'
+import { performAction } from '../containment/perform-action.ts'
+import { preparations, type PlannedAction } from '../containment/plan.ts'
+import { start, step, valueOf, workflow, type Workflow } from '../durable/durable.ts'
 import { controllerActor } from '../incident/custody.ts'
 import type { AwsClients } from '../aws/clients.ts'
-import { describeInstance, type TriageClients } from '../triage/describe-instance.ts'
-import type { InstanceFacts } from '../triage/target-facts.ts'
+import type { ContainmentAction, ContainmentPolicy } from '../incident/incident.ts'
+import { assembleDescription, describeRest, type TriageClients } from '../triage/describe-instance.ts'
+import { readInstance } from '../triage/read-instance.ts'
+import { surveyInstance } from '../triage/survey-instance.ts'
+import type { InstanceFacts, Read, Surroundings } from '../triage/target-facts.ts'
+import { actionContext } from './containment-context.ts'
 import type { ResponseParts } from './parts.ts'
 import { POLICY } from './step-policies.ts'
 
-export interface TargetId { instanceId: string, accountId: string, region: string }
+export interface TargetId { instanceId: string, accountId: string, region: string, vpcId?: string }
 
 /** What describing an instance reads with: the role that changes nothing on it. */
 export function triageClients (clients: AwsClients, target: TargetId): TriageClients {
@@ -22,14 +31,66 @@ export function triageClients (clients: AwsClients, target: TargetId): TriageCli
   }
 }
 
-export interface TriageInput { incidentId: string, target: TargetId, attempt: number }
+export interface TriageInput { incidentId: string, ticket: string, target: TargetId, policy: ContainmentPolicy, attempt: number }
+export interface Triaged extends Read<InstanceFacts> {
+  /** What isolation needs, as far as it is ready. */
+  prepared: ContainmentAction[]
+}
 
-/** @throws CleanroomError INSTANCE_NOT_FOUND, INSTANCE_TERMINATED, AWS_*, EVIDENCE_EXISTS */
-export function registerTriage ({ clients, evidence }: ResponseParts): Workflow<[TriageInput], InstanceFacts> {
-  return workflow('triage', async ({ incidentId, target, attempt }: TriageInput) => {
-    const { instanceId } = target
-    const description = await step(`triage.describe/${instanceId}`, POLICY.describe, async () => await describeInstance(triageClients(clients, target), target, instanceId, new Date()))
-    await step(`triage.store/${instanceId}`, POLICY.store, async () => {
+/** @throws CleanroomError INSTANCE_NOT_FOUND, INSTANCE_TERMINATED, AWS_* */
+export function registerTriage (parts: ResponseParts): Workflow<[TriageInput], Triaged> {
+  return workflow('triage', async (input: TriageInput) => {
+    const { target, policy, attempt } = input
+    // The first containment of the incident; a later one makes its preparations itself.
+    const ready = target.vpcId !== undefined && attempt === 1 ? preparations(target.vpcId, policy) : []
+    const [read, ...prepared] = await Promise.all([
+      settled(step(`triage.read/${target.instanceId}`, POLICY.describe, () => readInstance(triageClients(parts.clients, target), target, target.instanceId, new Date()))),
+      ...ready.map((planned) => settled(step(`triage.${planned.kind}/${target.instanceId}`, POLICY.contain, () => prepare(parts, input, planned))))
+    ])
+    if ('error' in read) throw read.error
+    return { ...read.value, prepared: prepared.flatMap((each) => 'value' in each && each.value ? [each.value] : []) }
+  })
+}
+
+/** A preparation that fails is made again, and recorded, by the containment lane. */
+async function prepare ({ clients, custody }: ResponseParts, { incidentId, ticket, target }: TriageInput, planned: PlannedAction): Promise<ContainmentAction> {
+  const context = actionContext(clients, { incidentId, ticket, target })
+  return await performAction(custody, context, planned, { generation: 1, occasion: 'triage' })
+}
+
+async function settled<T> (work: Promise<T>): Promise<{ value: T } | { error: unknown }> {
+  try {
+    return { value: await work }
+  } catch (error) {
+    return { error }
+  }
+}
+
+export interface SurveyInput { incidentId: string, facts: InstanceFacts, accessKeyIds: string[] }
+export type Survey = Workflow<[SurveyInput], Read<Surroundings>>
+
+/** Found again by its id: the containment and the evidence take the same one. */
+export function surveyId (incidentId: string, instanceId: string, occasion: string): string {
+  return `survey/${incidentId}/${instanceId}/${occasion}`
+}
+
+export function registerSurvey ({ clients }: ResponseParts): Survey {
+  return workflow('survey', async ({ facts, accessKeyIds }: SurveyInput) =>
+    await step(`survey/${facts.instanceId}`, POLICY.describe, () => surveyInstance(triageClients(clients, facts), facts, { accessKeyIds })))
+}
+
+export interface DescriptionInput extends SurveyInput { sections: Read<InstanceFacts>['sections'], attempt: number }
+
+/** @throws CleanroomError AWS_*, EVIDENCE_EXISTS */
+export function registerDescription ({ clients, evidence }: ResponseParts, survey: Survey): Workflow<[DescriptionInput], void> {
+  return workflow('describe', async ({ incidentId, facts, sections, accessKeyIds, attempt }: DescriptionInput) => {
+    const { instanceId } = facts
+    const rest = await step(`describe.read/${instanceId}`, POLICY.describe, async () => ({
+      at: new Date().toISOString(), sections: await describeRest(triageClients(clients, facts), facts)
+    }))
+    const surveyed = valueOf(await (await start(survey, surveyId(incidentId, instanceId, String(attempt)), { incidentId, facts, accessKeyIds })).outcome())
+    await step(`describe.store/${instanceId}`, POLICY.store, async () => {
+      const description = assembleDescription(new Date(rest.at), { facts, sections }, surveyed, rest.sections)
       await evidence.put({
         incidentId,
         kind: 'metadata',
@@ -41,6 +102,5 @@ export function registerTriage ({ clients, evidence }: ResponseParts): Workflow<
         actor: controllerActor('acquire')
       })
     })
-    return description.facts
   })
 }

@@ -120,12 +120,14 @@ export interface Surroundings {
   role?: RoleFacts
   /** Subnets of the instance's interfaces. */
   subnets: SubnetFacts[]
-  /** Ids of the VPC's other instances that are not terminated, sorted. */
+  /** Who else is in the VPC and may use its DNS: ids of other instances, interfaces of others in words, sorted. */
   othersInVpc: string[]
   ssmEndpoints: EndpointFacts[]
   /** The keys that the request names, as IAM has them. */
   accessKeys: AccessKeyFacts[]
   flowLogs: FlowLogFacts[]
+  /** Disks of the instance's type whose data are in no snapshot and die when it stops; sizes in GiB. */
+  instanceStore?: { disks: number, gib: number }
   /** Retirement, reboot and the like, in words. */
   scheduledEvents: string[]
   /** What could not be read, and why. */

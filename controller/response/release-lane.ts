@@ -1,0 +1,111 @@
+/**
+ * Release of contained instances after a false alarm: what containment did is taken back, in the plan's
+ * order backwards, from the state that was recorded before; then AWS is asked whether that state is back.
+ *
+ * It needs two people (incident-service.ts). An action that can't be taken back stays as it is, is named,
+ * and holds no other up; nothing is made more open than it was before the incident.
+ */
+import { releaseState } from '../containment/outcome.ts'
+import { proveRelease } from '../containment/release-proof.ts'
+import { plannedOf, recordUndoFailure, undoAction, undoOrder } from '../containment/undo-action.ts'
+import { belongsToEngine, failureOf, step, workflow, type Workflow } from '../durable/durable.ts'
+import { controllerActor } from '../incident/custody.ts'
+import type { Containment, ContainmentAction, Decision, Proof, Target } from '../incident/incident.ts'
+import { actionContext } from './containment-context.ts'
+import type { ResponseParts } from './parts.ts'
+import { POLICY } from './step-policies.ts'
+
+export interface ReleaseInput { incidentId: string, decisionId: string }
+
+export function releaseId (incidentId: string, decisionId: string): string {
+  return `release/${incidentId}/${decisionId}`
+}
+
+export function registerRelease (parts: ResponseParts): Workflow<[ReleaseInput], void> {
+  const { incidents, manifests } = parts
+  return workflow('release', async ({ incidentId, decisionId }: ReleaseInput) => {
+    const { ticket, targets, decision, closed } = await step('release.read', POLICY.record, async () => {
+      const incident = await incidents.get(incidentId)
+      const decided = incident.decisions!.find(({ id }) => id === decisionId)!
+      return {
+        ticket: incident.ticket,
+        decision: decided,
+        closed: incident.phase === 'closed',
+        targets: incident.targets.filter(({ instanceId }) => decided.instanceIds.includes(instanceId))
+      }
+    })
+    try {
+      const states: Array<Containment['state']> = []
+      for (const target of targets) states.push(await releaseTarget(parts, { incidentId, ticket, decision }, target))
+      // What was sealed at closure stays valid; the seal is set again behind the release.
+      if (closed) await step('release.seal', POLICY.store, async () => { await manifests.seal(incidentId) })
+      await step('release.end', POLICY.notify, () => end(parts, incidentId, decision, states.every((state) => state === 'released') ? undefined : PARTIAL))
+    } catch (error) {
+      if (belongsToEngine(error)) throw error
+      const { code, message } = failureOf(error)
+      await step('release.failed', POLICY.notify, () => end(parts, incidentId, decision, { code, message }))
+    }
+  })
+}
+
+const PARTIAL = { code: 'AWS_ERROR', message: 'Not everything could be taken back; see the notes and errors of the actions. Ask for release again once the cause is mended.' }
+
+async function releaseTarget (parts: ResponseParts, { incidentId, ticket, decision }: { incidentId: string, ticket: string, decision: Decision }, target: Target): Promise<Containment['state']> {
+  const { clients, custody } = parts
+  const { instanceId, containment } = target
+  const context = actionContext(clients, { incidentId, ticket, target }, containment.actions)
+  const parameters = decision.parameters ?? {}
+  const latest = new Map(containment.actions.map((action) => [action.key, action]))
+  const undone = undoOrder(containment.actions)
+  for (const action of undone) {
+    let result: ContainmentAction
+    try {
+      result = await step(`release.${action.action}/${action.resource}`, POLICY.contain, async () => await undoAction(custody, context, action, decision.id, parameters))
+    } catch (error) {
+      if (belongsToEngine(error)) throw error
+      result = await step(`release.failed/${action.action}/${action.resource}`, POLICY.record, async () => await recordUndoFailure(custody, context, action, decision.id, error))
+    }
+    latest.set(result.key, result)
+    await step(`release.record/${action.action}/${action.resource}`, POLICY.record, () => put(parts, incidentId, instanceId, result))
+  }
+  const proof: Proof = await step(`release.prove/${instanceId}`, POLICY.contain, async () => await proveRelease(context, undone.map((action) => ({
+    planned: plannedOf(action), before: action.before as Record<string, unknown>
+  })), new Date()))
+  const state = releaseState([...latest.values()])
+  await step(`release.outcome/${instanceId}`, POLICY.record, async () => {
+    await custody.append(incidentId, {
+      key: `release/${instanceId}/outcome/${decision.id}`,
+      actor: controllerActor('contain'),
+      action: 'containment.released',
+      detail: { instanceId, state, proof, decisionId: decision.id }
+    })
+    await parts.incidents.update(incidentId, ({ targets }) => {
+      const changed = targets.find((each) => each.instanceId === instanceId)!.containment
+      changed.state = state
+      changed.release = { at: new Date().toISOString(), decisionId: decision.id, requestedBy: decision.requestedBy, approvedBy: decision.decidedBy!, proof }
+      delete changed.underway
+    }, { type: 'containment.released', data: { instanceId, state, ok: proof.ok } })
+  })
+  return state
+}
+
+async function put ({ incidents }: ResponseParts, incidentId: string, instanceId: string, action: ContainmentAction): Promise<void> {
+  await incidents.update(incidentId, ({ targets }) => {
+    const { actions } = targets.find((each) => each.instanceId === instanceId)!.containment
+    actions[actions.findIndex(({ key }) => key === action.key)] = action
+  }, { type: 'containment.action', data: { instanceId, action: action.action, resource: action.resource, state: action.state } })
+}
+
+async function end ({ incidents, notifier }: ResponseParts, incidentId: string, decision: Decision, error?: { code: string, message: string }): Promise<void> {
+  const incident = await incidents.update(incidentId, ({ targets, decisions }) => {
+    const decided = decisions!.find(({ id }) => id === decision.id)!
+    decided.state = error ? 'failed' : 'done'
+    if (error) decided.error = error
+    for (const { containment } of targets) if (containment.underway === releaseId(incidentId, decision.id)) delete containment.underway
+  }, { type: 'decision.done', data: { decisionId: decision.id, kind: decision.kind, ok: error === undefined } })
+  await notifier.tell(incident, {
+    subject: `Incident ${incidentId}: release ${error ? 'is not complete' : 'is done'}`,
+    message: `${decision.instanceIds.join(', ')}: ${error?.message ?? 'everything containment had changed is as it was before.'}`,
+    urgent: error !== undefined
+  })
+}
