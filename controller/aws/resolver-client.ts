@@ -30,8 +30,12 @@ export type FirewallStatus = 'COMPLETE' | 'COMPLETE_IMPORT_FAILED' | 'IMPORTING'
 export interface FirewallDomainList { Id: string, Arn?: string, Name: string, Status?: FirewallStatus, StatusMessage?: string, DomainCount?: number, CreatorRequestId?: string }
 export interface FirewallRuleGroup { Id: string, Arn?: string, Name: string, Status?: FirewallStatus, StatusMessage?: string, RuleCount?: number, CreatorRequestId?: string }
 export interface FirewallRule {
-  FirewallRuleGroupId: string, FirewallDomainListId: string, Name: string, Priority: number
-  Action: 'ALLOW' | 'BLOCK' | 'ALERT', BlockResponse?: 'NODATA' | 'NXDOMAIN' | 'OVERRIDE'
+  FirewallRuleGroupId: string,
+  FirewallDomainListId: string,
+  Name: string,
+  Priority: number
+  Action: 'ALLOW' | 'BLOCK' | 'ALERT',
+  BlockResponse?: 'NODATA' | 'NXDOMAIN' | 'OVERRIDE'
 }
 export interface FirewallRuleGroupAssociation {
   Id: string, Arn?: string, FirewallRuleGroupId: string, VpcId: string, Name: string, Priority: number, Status?: FirewallStatus, StatusMessage?: string
