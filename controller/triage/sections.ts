@@ -55,4 +55,3 @@ export async function within<T> (limitMs: number, doing: string, read: (limited:
     clearTimeout(timer)
   }
 }
-
