@@ -20,6 +20,7 @@ export function isGone (error: unknown): boolean {
 const MEANING: Array<[pattern: RegExp, code: ErrorCode]> = [
   [/^(UnauthorizedOperation|AccessDenied|AccessDeniedException|AuthFailure|Client\.UnauthorizedOperation)$/, 'AWS_ACCESS_DENIED'],
   [/^(RequestLimitExceeded|Throttling|ThrottlingException|TooManyRequestsException|SlowDown|PriorRequestNotComplete)$/, 'AWS_THROTTLED'],
+  [/^(ResourceContention|ScalingActivityInProgress|ConcurrentModification|IncorrectState)$/, 'AWS_BUSY'],
   [/^(InternalError|InternalFailure|ServiceUnavailable|Unavailable|RequestTimeout|RequestTimeoutException)$/, 'AWS_UNAVAILABLE']
 ]
 

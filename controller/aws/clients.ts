@@ -59,7 +59,10 @@ export class AwsClients {
   autoScaling = (scope: AwsScope, phase: Phase): AutoScalingClient => this.#client(AutoScalingClient, scope, phase)
   elb = (scope: AwsScope, phase: Phase): ElasticLoadBalancingClient => this.#client(ElasticLoadBalancingClient, scope, phase)
   elbv2 = (scope: AwsScope, phase: Phase): ElasticLoadBalancingV2Client => this.#client(ElasticLoadBalancingV2Client, scope, phase)
-  resolver = (scope: AwsScope, phase: AssumedPhase): ResolverClient => this.#resolverClient(scope, phase)
+  resolver = (scope: AwsScope, phase: AssumedPhase): ResolverClient => new ResolverClient({
+    region: scope.region, credentials: async () => await this.#assume(scope, phase)(), ...this.#limits(phase)
+  })
+
   logs = (scope: AwsScope, phase: Phase): CloudWatchLogsClient => this.#client(CloudWatchLogsClient, scope, phase)
   iam = (scope: AwsScope, phase: Phase): IAMClient => this.#client(IAMClient, scope, phase)
   ssm = (scope: AwsScope, phase: Phase): SSMClient => this.#client(SSMClient, scope, phase)

@@ -3,11 +3,15 @@ import { AutoScalingClient } from '@aws-sdk/client-auto-scaling'
 import { EC2Client } from '@aws-sdk/client-ec2'
 import { ElasticLoadBalancingClient } from '@aws-sdk/client-elastic-load-balancing'
 import { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2'
-import type { CustodyNote } from '../incident/custody.ts'
+import { IAMClient } from '@aws-sdk/client-iam'
+import type { Custody, CustodyNote } from '../incident/custody.ts'
 import type { LedgerEntry } from '../incident/incident.ts'
 import type { ActionContext } from './actions/action.ts'
 import { performAction, recordFailure } from './perform-action.ts'
-import { isolateInterface, type PlannedAction } from './plan.ts'
+import { DEFAULT_CONTAINMENT_POLICY, isolateInterface as isolate, type PlannedAction } from './plan.ts'
+
+const isolateInterface = (interfaceId: string): PlannedAction => isolate(interfaceId, { ...DEFAULT_CONTAINMENT_POLICY, trackedConnections: 'leave' })
+const first = { generation: 1, occasion: '1.1' }
 
 type Answer = (input: Record<string, unknown>) => object
 
@@ -20,21 +24,26 @@ function clients (answers: Record<string, Answer>, sent: string[] = []): ActionC
     if (!answer) throw new Error(`nobody expected ${name}`)
     return answer(command.input)
   }
-  const [ec2, autoScaling, elb, elbv2] = [EC2Client, AutoScalingClient, ElasticLoadBalancingClient, ElasticLoadBalancingV2Client].map((Client) =>
-    Object.assign(new Client({ region: 'eu-central-1' }), { send })) as unknown as [EC2Client, AutoScalingClient, ElasticLoadBalancingClient, ElasticLoadBalancingV2Client]
-  return { ec2, autoScaling, elb, elbv2 }
+  const [ec2, autoScaling, elb, elbv2, iam] = [EC2Client, AutoScalingClient, ElasticLoadBalancingClient, ElasticLoadBalancingV2Client, IAMClient].map((Client) =>
+    Object.assign(new Client({ region: 'eu-central-1' }), { send })) as unknown as [EC2Client, AutoScalingClient, ElasticLoadBalancingClient, ElasticLoadBalancingV2Client, IAMClient]
+  return { ec2, autoScaling, elb, elbv2, iam, resolver: {} as never }
 }
 
 /** A ledger in memory that keeps the first entry of a key, as the real one does. */
-function ledger (): { append: (id: string, note: CustodyNote) => Promise<LedgerEntry>, notes: CustodyNote[] } {
+function ledger (): Custody & { notes: CustodyNote[] } {
   const notes: CustodyNote[] = []
+  const entryOf = ({ key, ...entry }: CustodyNote): LedgerEntry =>
+    ({ ...entry, detail: entry.detail ?? {}, seq: notes.length, at: '2026-01-01T00:00:00.000Z', prevHash: '', hash: '' })
   return {
     notes,
     append: async (_id, note) => {
       const known = notes.find(({ key }) => key === note.key)
       if (!known) notes.push(structuredClone(note))
-      const { key, ...entry } = known ?? note
-      return { ...entry, detail: entry.detail ?? {}, seq: notes.length, at: '2026-01-01T00:00:00.000Z', prevHash: '', hash: '' }
+      return entryOf(known ?? note)
+    },
+    find: async (_id, key) => {
+      const known = notes.find((note) => note.key === key)
+      return known && entryOf(known)
     }
   }
 }
@@ -63,7 +72,7 @@ describe('a containment action', () => {
       assert.deepEqual(custody.notes[0]!.detail!.before, { securityGroupIds: ['sg-db', 'sg-web'] })
       return modify(input)
     }
-    const done = await performAction(custody, context(clients(answers)), isolateInterface('eni-1'), '1.1')
+    const done = await performAction(custody, context(clients(answers)), isolateInterface('eni-1'), first)
     assert.deepEqual([done.state, done.before, done.after], ['done', { securityGroupIds: ['sg-db', 'sg-web'] }, { securityGroupIds: ['sg-iso'] }])
     assert.deepEqual(custody.notes.map(({ action }) => action), ['containment.intent', 'containment.result'])
   })
@@ -71,8 +80,8 @@ describe('a containment action', () => {
   it('keeps the state before of the first time when it is performed again', async () => {
     const custody = ledger()
     const made = context(clients(networkInterface(['sg-web'])))
-    await performAction(custody, made, isolateInterface('eni-1'), '1.1')
-    const again = await performAction(custody, made, isolateInterface('eni-1'), '1.1')
+    await performAction(custody, made, isolateInterface('eni-1'), first)
+    const again = await performAction(custody, made, isolateInterface('eni-1'), first)
     assert.deepEqual(again.before, { securityGroupIds: ['sg-web'] })
     assert.equal(custody.notes.length, 2)
   })
@@ -80,14 +89,42 @@ describe('a containment action', () => {
   it('is recorded once more when it is done once more, after somebody undid it', async () => {
     const custody = ledger()
     const made = context(clients(networkInterface(['sg-web'])))
-    await performAction(custody, made, isolateInterface('eni-1'), '1.1')
-    const again = await performAction(custody, made, isolateInterface('eni-1'), '1.2')
+    await performAction(custody, made, isolateInterface('eni-1'), first)
+    const again = await performAction(custody, made, isolateInterface('eni-1'), { generation: 1, occasion: '1.2' })
     assert.deepEqual(again.before, { securityGroupIds: ['sg-web'] })
     assert.deepEqual(custody.notes.map(({ action }) => action), ['containment.intent', 'containment.result', 'containment.result'])
   })
 
+  it('records the state before anew once a release has ended the containment', async () => {
+    const custody = ledger()
+    const answers = networkInterface(['sg-web'])
+    const made = context(clients(answers))
+    await performAction(custody, made, isolateInterface('eni-1'), first)
+    await made.clients.ec2.send({ constructor: { name: 'ModifyNetworkInterfaceAttributeCommand' }, input: { Groups: ['sg-new'] } } as never)
+    const anew = await performAction(custody, made, isolateInterface('eni-1'), { generation: 2, occasion: '1.1' })
+    assert.deepEqual(anew.before, { securityGroupIds: ['sg-new'] })
+  })
+
+  it('notes once, and only once, that it widens access for a moment', async () => {
+    const custody = ledger()
+    const answers: Record<string, Answer> = { ...networkInterface(['sg-web']), DescribeSecurityGroupRules: () => ({ SecurityGroupRules: [] }) }
+    const groups: unknown[] = []
+    const modify = answers.ModifyNetworkInterfaceAttribute!
+    answers.ModifyNetworkInterfaceAttribute = (input) => {
+      groups.push(input.Groups)
+      return modify(input)
+    }
+    const made = { ...context(clients(answers)), untrackingGroupId: 'sg-all' }
+    const swap = isolate('eni-1', DEFAULT_CONTAINMENT_POLICY)
+    await performAction(custody, made, swap, first)
+    await made.clients.ec2.send({ constructor: { name: 'ModifyNetworkInterfaceAttributeCommand' }, input: { Groups: ['sg-web'] } } as never)
+    await performAction(custody, made, swap, { generation: 1, occasion: '1.2' })
+    assert.deepEqual(groups, [['sg-all'], ['sg-iso'], ['sg-web'], ['sg-iso']])
+    assert.equal(custody.notes.filter(({ action }) => action === 'containment.widening').length, 1)
+  })
+
   it('is unchanged when AWS was already as it should be', async () => {
-    const done = await performAction(ledger(), context(clients(networkInterface(['sg-iso']))), isolateInterface('eni-1'), '1.1')
+    const done = await performAction(ledger(), context(clients(networkInterface(['sg-iso']))), isolateInterface('eni-1'), first)
     assert.equal(done.state, 'unchanged')
   })
 
@@ -95,13 +132,13 @@ describe('a containment action', () => {
     const leave: PlannedAction = {
       kind: 'leave-target-group', stage: 'divert', resource: 'arn:tg', words: '', parameters: { targetId: 'i-1', port: 80 }, before: { registered: true }
     }
-    const done = await performAction(ledger(), context(clients({ DescribeTargetHealth: () => ({ TargetHealthDescriptions: [] }) })), leave, '1.1')
+    const done = await performAction(ledger(), context(clients({ DescribeTargetHealth: () => ({ TargetHealthDescriptions: [] }) })), leave, first)
     assert.deepEqual([done.state, done.before, done.after], ['done', { registered: true }, { registered: false }])
   })
 
   it('isolates with nothing but the group that was asserted empty', async () => {
     const { isolationGroupId, ...without } = context(clients(networkInterface(['sg-web'])))
-    await assert.rejects(performAction(ledger(), without, isolateInterface('eni-1'), '1.1'), { code: 'ISOLATION_GROUP_NOT_EMPTY' })
+    await assert.rejects(performAction(ledger(), without, isolateInterface('eni-1'), first), { code: 'ISOLATION_GROUP_NOT_EMPTY' })
   })
 
   it('says AWS\'s refusal with its code, and leaves the intent recorded', async () => {
@@ -109,9 +146,10 @@ describe('a containment action', () => {
     const answers = networkInterface(['sg-web'])
     answers.ModifyNetworkInterfaceAttribute = () => { throw Object.assign(new Error('no'), { name: 'UnauthorizedOperation', $metadata: { httpStatusCode: 403 } }) }
     const made = context(clients(answers))
-    const error = await performAction(custody, made, isolateInterface('eni-1'), '1.1').then(() => assert.fail('it must be refused'), (refused: unknown) => refused)
-    const failed = await recordFailure(custody, made, isolateInterface('eni-1'), '1.1', error)
-    assert.deepEqual([failed.state, failed.error!.code], ['failed', 'AWS_ACCESS_DENIED'])
+    const error = await performAction(custody, made, isolateInterface('eni-1'), first).then(() => assert.fail('it must be refused'), (refused: unknown) => refused)
+    const failed = await recordFailure(custody, made, isolateInterface('eni-1'), first, error)
+    assert.deepEqual([failed.state, failed.error!.code, failed.before], ['failed', 'AWS_ACCESS_DENIED', { securityGroupIds: ['sg-web'] }])
+    assert.ok(failed.error!.whatToDo)
     assert.deepEqual(custody.notes.map(({ action }) => action), ['containment.intent', 'containment.failed'])
   })
 
@@ -134,7 +172,7 @@ describe('a containment action', () => {
         DescribeSecurityGroupRules: () => ({ SecurityGroupRules: rules }),
         RevokeSecurityGroupEgress: revoke,
         RevokeSecurityGroupIngress: revoke
-      })), prepare, '1.1')
+      })), prepare, first)
       assert.deepEqual(done.after, { groupId: 'sg-iso', rules: 0 })
       assert.deepEqual(rules, [])
     })
@@ -144,14 +182,14 @@ describe('a containment action', () => {
         DescribeSecurityGroups: () => ({ SecurityGroups: [{ GroupId: 'sg-iso' }] }),
         DescribeSecurityGroupRules: () => ({ SecurityGroupRules: [{ SecurityGroupRuleId: 'sgr-1', IsEgress: true }] }),
         RevokeSecurityGroupEgress: () => ({})
-      })), prepare, '1.1'), { code: 'ISOLATION_GROUP_NOT_EMPTY' })
+      })), prepare, first), { code: 'ISOLATION_GROUP_NOT_EMPTY' })
     })
 
     it('does not take a group of the same name that is not ours', async () => {
       await assert.rejects(performAction(ledger(), context(clients({
         DescribeSecurityGroups: () => ({ SecurityGroups: [] }),
         CreateSecurityGroup: () => { throw Object.assign(new Error('exists'), { name: 'InvalidGroup.Duplicate', $metadata: {} }) }
-      })), prepare, '1.1'), { code: 'ISOLATION_GROUP_NOT_EMPTY' })
+      })), prepare, first), { code: 'ISOLATION_GROUP_NOT_EMPTY' })
     })
   })
 })

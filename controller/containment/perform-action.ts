@@ -59,15 +59,17 @@ export async function performAction (custody: Custody, context: ActionContext, p
     })
     return entry.detail.nonce === nonce
   }
-  const after = await attempt(doing, () => action.apply({ ...context, noteWidening }, planned, before))
+  let note: string | undefined
+  const remark = (text: string): void => { note = text }
+  const after = await attempt(doing, () => action.apply({ ...context, noteWidening, remark }, planned, before))
   const state = isDeepStrictEqual(before, after) ? 'unchanged' : 'done'
   const result = await custody.append(context.incidentId, {
     key: `${record.key}:result/${generation}.${occasion}`,
     actor: ACTOR,
     action: 'containment.result',
-    detail: { instanceId: context.instanceId, action: planned.kind, resource: planned.resource, state, before, after }
+    detail: { instanceId: context.instanceId, action: planned.kind, resource: planned.resource, state, before, after, ...note !== undefined && { note } }
   })
-  return { ...record, state, at: result.at, before, after }
+  return { ...record, state, at: result.at, before, after, ...note !== undefined && { note } }
 }
 
 /** What stands in the record of an action that could not be done, with the state it had found, if it got so far. */

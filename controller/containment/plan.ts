@@ -104,12 +104,15 @@ export function planCutOff (facts: InstanceFacts, policy: ContainmentPolicy): Pl
 /** What isolation needs and what needs nothing of the instance but its VPC, so that it can be begun first. */
 export function preparations (vpcId: string, policy: ContainmentPolicy): PlannedAction[] {
   return [
-    action('prepare-isolation-group', vpcId, 'Make a security group without any rule'),
+    action('prepare-isolation-group', vpcId, 'Make a security group without any rule', {}, NOT_THERE),
     ...policy.trackedConnections === 'swap'
-      ? [action('prepare-untracking-group', vpcId, 'Make a security group that lets all traffic pass, for the moment in which open connections stop being tracked')]
+      ? [action('prepare-untracking-group', vpcId, 'Make a security group that lets all traffic pass, for the moment in which open connections stop being tracked', {}, NOT_THERE)]
       : []
   ]
 }
+
+/** Groups of our own making: nothing is there before, and looking would cost a call on the way to isolation. */
+const NOT_THERE = { before: { groupId: null } }
 
 /** Isolation of one interface, also for one that turned up after the plan was made. */
 export function isolateInterface (interfaceId: string, policy: ContainmentPolicy, securityGroupIds?: string[], kind = 'interface'): PlannedAction {

@@ -29,7 +29,7 @@ export interface Running<T> {
 
 export type Workflow<A extends unknown[], T> = (...args: A) => Promise<Outcome<T>>
 
-const TRANSIENT: readonly ErrorCode[] = ['AWS_THROTTLED', 'AWS_UNAVAILABLE', 'TIMED_OUT']
+const TRANSIENT: readonly ErrorCode[] = ['AWS_THROTTLED', 'AWS_UNAVAILABLE', 'AWS_BUSY', 'TIMED_OUT']
 /** SQLSTATE classes of a database that is away or restarting (PostgreSQL, "Error Codes"), and codes of a broken connection. */
 const DATABASE_AWAY = /^(08|40|53|57P)|^ECONN|^EPIPE|^ETIMEDOUT/
 

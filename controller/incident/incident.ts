@@ -45,7 +45,7 @@ export const ContainmentAction = Type.Object({
   before: Type.Optional(Type.Unknown()),
   after: Type.Optional(Type.Unknown()),
   error: Type.Optional(Type.Object({ code: Type.String(), message: Type.String(), whatToDo: Type.Optional(Type.String()) })),
-  note: Type.Optional(Type.String({ description: 'What release could not bring back, or left alone' }))
+  note: Type.Optional(Type.String({ description: 'What a person should know of it: what it could not do whole, what release could not bring back' }))
 })
 export type ContainmentAction = Static<typeof ContainmentAction>
 

@@ -30,6 +30,8 @@ export interface ActionContext {
   untrackingGroupId?: string
   /** Notes that access is about to be widened for a moment; false when it was noted before. */
   noteWidening?: () => Promise<boolean>
+  /** Says in the action's record what a person should know though the action is done. */
+  remark?: (text: string) => void
 }
 
 /** A state as plain JSON: it goes into the chain of custody and back into the undo. Nothing volatile stands in it. */
