@@ -16,6 +16,9 @@ describe('errors of AWS', () => {
       [aws('SomethingNew', 502), 'AWS_UNAVAILABLE'],
       [aws('InvalidParameterValue'), 'AWS_ERROR'],
       [Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }), 'AWS_UNAVAILABLE'],
+      [Object.assign(new Error('connect'), { code: 'ECONNREFUSED', $metadata: { attempts: 3, totalRetryDelay: 100 } }), 'AWS_UNAVAILABLE'],
+      [Object.assign(new Error('no answer'), { name: 'TimeoutError', $metadata: { attempts: 3, totalRetryDelay: 100 } }), 'AWS_UNAVAILABLE'],
+      [aws('ScalingActivityInProgress'), 'AWS_BUSY'],
       [new TypeError('a bug of ours'), 'INTERNAL']
     ]
     for (const [error, code] of meanings) assert.equal(fromAws(error, 'doing').code, code, error.name)

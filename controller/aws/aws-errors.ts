@@ -3,10 +3,14 @@
  */
 import { CleanroomError, type ErrorCode } from '../incident/errors.ts'
 
+/** What Node and the SDK call a connection that failed, a request that took too long, one that was given up. */
+const NO_ANSWER = ['Error', 'TimeoutError', 'AbortError']
+
 /** AWS's name of an error, for example `InvalidInstanceID.NotFound`, or undefined for anything else. */
 export function awsCode (error: unknown): string | undefined {
   const candidate = error as { name?: unknown, Code?: unknown, $metadata?: unknown } | null
-  if (!candidate?.$metadata) return undefined
+  // The SDK counts its attempts in $metadata also where AWS never answered.
+  if (!candidate?.$metadata || NO_ANSWER.includes(String(candidate.name))) return undefined
   return typeof candidate.Code === 'string' ? candidate.Code : typeof candidate.name === 'string' ? candidate.name : undefined
 }
 
@@ -31,7 +35,7 @@ export function fromAws (error: unknown, doing: string): CleanroomError {
   const { $metadata, message, code } = error as { $metadata?: { httpStatusCode?: number, requestId?: string }, message?: string, code?: string }
   const status = $metadata?.httpStatusCode
   const known = MEANING.find(([pattern]) => aws !== undefined && pattern.test(aws))?.[1]
-  const unreachable = aws === undefined && (/^E[A-Z]+$/.test(code ?? '') || /TimeoutError/.test((error as Error).name))
+  const unreachable = aws === undefined && (/^E[A-Z]+$/.test(code ?? '') || /^(TimeoutError|AbortError)$/.test((error as Error).name))
   const meaning: ErrorCode = known ?? (unreachable || (status ?? 0) >= 500 ? 'AWS_UNAVAILABLE' : aws ? 'AWS_ERROR' : 'INTERNAL')
   return new CleanroomError(meaning, `${doing}: ${aws ? `${aws}: ` : ''}${message ?? 'no message'}`, {
     cause: error,

@@ -71,6 +71,11 @@ export class AwsClients {
   sns = (scope: AwsScope, phase: Phase): SNSClient => this.#client(SNSClient, scope, phase)
   sqs = (scope: AwsScope, phase: Phase): SQSClient => this.#client(SQSClient, scope, phase)
 
+  /** Has a phase's session ready when its first call comes; a failure shows in that call. */
+  warm (scope: AwsScope, phase: AssumedPhase): void {
+    this.#assume(scope, phase)().catch(() => {})
+  }
+
   /** The role that acts for a phase in an account: the baseline's role of that name, there. */
   roleArn (accountId: string, phase: AssumedPhase): string {
     return this.#baseline.roles[phase].replace(this.#baseline.accountId, accountId)

@@ -172,6 +172,7 @@ export class IncidentService {
     if (!this.#scope.accounts.includes(accountId)) throw new CleanroomError('ACCOUNT_NOT_ALLOWED', `Account ${accountId} is not among the accounts this controller responds in.`)
     if (!this.#scope.regions.includes(region)) throw new CleanroomError('REGION_NOT_ALLOWED', `Region ${region} is not among the Regions this controller responds in.`)
     const ec2 = clients.ec2({ accountId, region }, 'acquire')
+    clients.warm({ accountId, region }, 'contain')
     const instanceIds = [...new Set(request.instanceIds)].sort()
     const found = await Promise.all(instanceIds.map((instanceId) => findInstance(ec2, instanceId)))
     return found.map(({ InstanceId, VpcId }) => ({ instanceId: InstanceId!, accountId, region, ...VpcId !== undefined && { vpcId: VpcId } }))
