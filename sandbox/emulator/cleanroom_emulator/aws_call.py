@@ -40,6 +40,7 @@ class AwsCall:
     region: str
     account: str
     principal: str
+    access_key: str = ""
     params: dict[str, Any] = field(default_factory=dict, repr=False)
     path_params: dict[str, Any] = field(default_factory=dict, repr=False)
 
@@ -86,7 +87,7 @@ def identify(environ: dict[str, Any]) -> AwsCall:
     if not action:
         action, path_params = _rest_action(service, environ)
     account = environ.get("HTTP_X_MOTO_ACCOUNT_ID") or get_account_id_from(access_key)
-    return AwsCall(service, action, region, account, _principal(access_key, account), params, path_params)
+    return AwsCall(service, action, region, account, _principal(access_key, account), access_key, params, path_params)
 
 
 def _form_or_json(environ: dict[str, Any]) -> dict[str, Any]:

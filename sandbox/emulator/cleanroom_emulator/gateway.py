@@ -12,6 +12,7 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
+from .access_keys import refusal_of
 from .aws_call import AwsCall, identify
 from .aws_error import error_response
 from .call_log import CallLog
@@ -62,6 +63,9 @@ class Gateway:
 
     def _answer(self, call: AwsCall, environ: dict[str, Any]) -> Response:
         content_type = environ.get("CONTENT_TYPE", "")
+        if refusal := refusal_of(call, content_type):
+            code, status, message = refusal
+            return error_response(call.service, code, message, status, content_type)
         try:
             with self._shared_state:
                 run_due()

@@ -54,16 +54,26 @@ def matches(statement: dict[str, Any], request: PolicyRequest) -> bool:
 
     Raises NotImplementedError for a condition operator that is not known here.
     """
+    return concerns(statement, request) and all(
+        _holds(operator, key, values, request)
+        for operator, keys in statement.get("Condition", {}).items()
+        for key, values in keys.items()
+    )
+
+
+def concerns(statement: dict[str, Any], request: PolicyRequest) -> bool:
+    """Whether the statement names the request's action, resource and caller; its conditions are not looked at."""
     return (
         _listed(statement, "Action", lambda pattern: _like(pattern.lower(), request.action.lower()), absent=False)
         and _listed(statement, "Resource", lambda pattern: _like(pattern, request.resource), absent=True)
         and _is_principal(statement, request)
-        and all(
-            _holds(operator, key, values, request)
-            for operator, keys in statement.get("Condition", {}).items()
-            for key, values in keys.items()
-        )
     )
+
+
+def missing_keys(statement: dict[str, Any], request: PolicyRequest) -> list[str]:
+    """The condition keys of the statement that the request does not come with."""
+    given = {name.lower() for name in request.context}
+    return [key for keys in statement.get("Condition", {}).values() for key in keys if key.lower() not in given]
 
 
 def is_denied(statements: Iterable[dict[str, Any]], request: PolicyRequest) -> bool:
@@ -107,9 +117,9 @@ def _holds(operator: str, key: str, values: Any, request: PolicyRequest) -> bool
     if compare is None:
         raise NotImplementedError(f"policy condition {operator}")
     if actual is None:
-        return negated or quantifier == "ForAllValues"
+        return quantifier == "ForAllValues" or (negated and quantifier != "ForAnyValue")
     every = [any(compare(str(value), one) for value in _several(values)) is not negated for one in _several(actual)]
-    return all(every) if quantifier == "ForAllValues" or negated else any(every)
+    return all(every) if quantifier == "ForAllValues" or (negated and quantifier != "ForAnyValue") else any(every)
 
 
 def _several(value: Any) -> list[Any]:

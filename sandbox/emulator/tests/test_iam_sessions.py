@@ -78,10 +78,11 @@ def test_a_role_or_profile_in_use_cannot_be_deleted(iam: Any, refused: Any) -> N
 
 def test_last_accessed_details_name_what_is_granted_and_what_was_used(emulator: Any, iam: Any, sts: Any, refused: Any) -> None:
     made = role(iam)
-    statement = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:ListAllMyBuckets", "kms:Decrypt"], "Resource": "*"}
-    iam.put_role_policy(
-        RoleName=made["RoleName"], PolicyName="inline", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    )
+    statement = {"Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    attached = iam.create_policy(PolicyName=made["RoleName"], PolicyDocument=document)["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName=made["RoleName"], PolicyArn=attached)
+    iam.put_role_policy(RoleName=made["RoleName"], PolicyName="inline", PolicyDocument=PERMISSION)
     credentials = sts.assume_role(RoleArn=made["Arn"], RoleSessionName="test")["Credentials"]
     emulator.client("s3", credentials=credentials).list_buckets()
     details = iam.get_service_last_accessed_details(JobId=iam.generate_service_last_accessed_details(Arn=made["Arn"])["JobId"])
@@ -91,3 +92,32 @@ def test_last_accessed_details_name_what_is_granted_and_what_was_used(emulator: 
     assert "LastAuthenticated" not in kms
     with refused("NoSuchEntity"):
         iam.generate_service_last_accessed_details(Arn=f"arn:aws:iam::{ACCOUNT}:role/nobody")
+
+
+def test_a_service_linked_role_is_changed_by_its_service_only(iam: Any, refused: Any) -> None:
+    name = iam.create_service_linked_role(AWSServiceName="autoscaling.amazonaws.com")["Role"]["RoleName"]
+    for call, request in (
+        (iam.put_role_policy, {"PolicyName": "inline", "PolicyDocument": PERMISSION}),
+        (iam.delete_role_policy, {"PolicyName": "inline"}),
+        (iam.attach_role_policy, {"PolicyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}),
+        (iam.update_assume_role_policy, {"PolicyDocument": TRUST}),
+    ):
+        with refused("UnmodifiableEntity"):
+            call(RoleName=name, **request)
+    assert not iam.list_role_policies(RoleName=name)["PolicyNames"]
+
+
+def test_a_role_keeps_its_id_and_knows_the_profiles_it_is_in(iam: Any, refused: Any) -> None:
+    made = role(iam)
+    named = {"RoleName": made["RoleName"]}
+    for suffix in "ab":
+        profile = {"InstanceProfileName": f"{made['RoleName']}-{suffix}"}
+        iam.create_instance_profile(**profile)
+        iam.add_role_to_instance_profile(**profile, **named)
+    iam.put_role_policy(**named, PolicyName="inline", PolicyDocument=PERMISSION)
+    assert iam.get_role(**named)["Role"]["RoleId"] == made["RoleId"]
+    profiles = iam.list_instance_profiles_for_role(**named)["InstanceProfiles"]
+    assert [profile["InstanceProfileName"][-1] for profile in profiles] == ["a", "b"]
+    assert {profile["Roles"][0]["RoleId"] for profile in profiles} == {made["RoleId"]}
+    with refused("NoSuchEntity"):
+        iam.list_instance_profiles_for_role(RoleName="nobody")

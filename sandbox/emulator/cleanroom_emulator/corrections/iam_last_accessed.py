@@ -6,7 +6,6 @@ moto lacks it. AWS: IAM User Guide, "Refine permissions in AWS using last access
 from __future__ import annotations
 
 import functools
-import json
 import threading
 import uuid
 from datetime import datetime, timezone
@@ -22,6 +21,7 @@ from moto.iam.responses import IamResponse
 
 from ..amendments import Amendments
 from ..callers import caller_of
+from ..iam_entities import documents_of
 from ..policies import parse
 
 amendments = Amendments()
@@ -83,9 +83,7 @@ def _entity(backend: IAMBackend, arn: str) -> Any:
 
 def _granted(backend: IAMBackend, entity: Any) -> set[str]:
     """The namespaces of the services in the Allow statements of the entity's own and attached policies."""
-    inline = [document if isinstance(document, str) else json.dumps(document) for document in entity.policies.values()]
-    attached = [policy.default_version.document for policy in entity.managed_policies.values()]
-    statements = [statement for document in [*inline, *attached] for statement in parse(document) if statement["Effect"] == "Allow"]
+    statements = [statement for _, text in documents_of(entity) for statement in parse(text) if statement["Effect"] == "Allow"]
     actions = [action for statement in statements for action in _several(statement.get("Action", []))]
     return {action.partition(":")[0].lower() for action in actions if ":" in action}
 
