@@ -5,86 +5,172 @@
  * could hold rules that drift or an attacker put there. Interfaces are changed one by one, since
  * ModifyInstanceAttribute refuses an instance with more than one (Amazon EC2 API Reference,
  * "ModifyInstanceAttribute", Groups).
+ *
+ * A connection that a group tracks outlives any change of groups, one that no group tracks does not (Amazon EC2 User
+ * Guide, "Security group connection tracking", Untracked connections). So an interface may go through a group that
+ * lets all traffic pass, whose connections are not tracked, before it gets the one without rules. Whatever becomes of
+ * the first step, the second is made; when the second fails, the group that lets traffic pass loses its rules.
  */
-import {
-  CreateSecurityGroupCommand, DescribeNetworkInterfacesCommand, DescribeSecurityGroupRulesCommand,
-  DescribeSecurityGroupsCommand, ModifyNetworkInterfaceAttributeCommand, RevokeSecurityGroupEgressCommand,
-  RevokeSecurityGroupIngressCommand, type EC2Client, type SecurityGroupRule
-} from '@aws-sdk/client-ec2'
+import { isDeepStrictEqual } from 'node:util'
+import { DescribeNetworkInterfacesCommand, DescribeSecurityGroupsCommand, ModifyNetworkInterfaceAttributeCommand, type EC2Client, type SecurityGroup } from '@aws-sdk/client-ec2'
 import { awsCode } from '../../aws/aws-errors.ts'
 import { CleanroomError } from '../../incident/errors.ts'
-import { incidentTags, TAG } from '../../incident/tags.ts'
-import type { Action, ActionContext } from './action.ts'
+import type { Action, ActionContext, State } from './action.ts'
+import { deleteGroup, emptyGroup, findGroup, groupState, isOurs, makeGroup, usersOf } from './security-groups.ts'
+import { closeUntrackingGroup } from './untracking.ts'
 
-/** The rules of a group, by its id. */
-export async function rulesOf (ec2: EC2Client, groupId: string): Promise<SecurityGroupRule[]> {
-  const answer = await ec2.send(new DescribeSecurityGroupRulesCommand({ Filters: [{ Name: 'group-id', Values: [groupId] }] }))
-  return answer.SecurityGroupRules ?? []
+export { rulesOf } from './security-groups.ts'
+
+/** The name of the group without rules; others find it by this, its tags and its VPC. */
+export function isolationGroupName ({ incidentId, instanceId }: Pick<ActionContext, 'incidentId' | 'instanceId'>): string {
+  return `cleanroom-isolation-${incidentId}-${instanceId}`
 }
 
-async function findGroup ({ clients: { ec2 }, incidentId, instanceId }: ActionContext, vpcId: string): Promise<string | undefined> {
-  const answer = await ec2.send(new DescribeSecurityGroupsCommand({
-    Filters: [
-      { Name: 'vpc-id', Values: [vpcId] },
-      { Name: `tag:${TAG.incident}`, Values: [incidentId] },
-      { Name: `tag:${TAG.instance}`, Values: [instanceId] },
-      { Name: `tag:${TAG.purpose}`, Values: ['isolation'] }
-    ]
-  }))
-  return answer.SecurityGroups?.[0]?.GroupId
-}
-
-async function makeGroup (context: ActionContext, vpcId: string): Promise<string> {
-  const { clients: { ec2 }, incidentId, instanceId } = context
-  const name = `cleanroom-isolation-${incidentId}-${instanceId}`
-  try {
-    const made = await ec2.send(new CreateSecurityGroupCommand({
-      GroupName: name,
-      Description: `Isolation of ${instanceId} for incident ${incidentId}: no rules`,
-      VpcId: vpcId,
-      TagSpecifications: [{ ResourceType: 'security-group', Tags: incidentTags(incidentId, 'isolation', { [TAG.instance]: instanceId, Name: name }) }]
-    }))
-    return made.GroupId!
-  } catch (error) {
-    if (awsCode(error) !== 'InvalidGroup.Duplicate') throw error
-    // One of an attempt that was cut off carries our tags; any other of this name is not ours.
-    const found = await findGroup(context, vpcId)
-    if (!found) throw new CleanroomError('ISOLATION_GROUP_NOT_EMPTY', `A group named ${name} exists in ${vpcId} and is not ours.`, { cause: error })
-    return found
-  }
-}
-
-/** A new group comes with a rule that lets everything out; a found one is only ours if it is empty then. */
-async function empty (ec2: EC2Client, groupId: string): Promise<void> {
-  const rules = await rulesOf(ec2, groupId)
-  const ids = (egress: boolean): string[] => rules.filter(({ IsEgress }) => IsEgress === egress).map((rule) => rule.SecurityGroupRuleId!)
-  if (ids(true).length > 0) await ec2.send(new RevokeSecurityGroupEgressCommand({ GroupId: groupId, SecurityGroupRuleIds: ids(true) }))
-  if (ids(false).length > 0) await ec2.send(new RevokeSecurityGroupIngressCommand({ GroupId: groupId, SecurityGroupRuleIds: ids(false) }))
-  const left = rules.length > 0 ? await rulesOf(ec2, groupId) : []
-  if (left.length > 0) {
-    throw new CleanroomError('ISOLATION_GROUP_NOT_EMPTY', `${groupId} still has ${left.length} rules.`, { extra: { groupId } })
-  }
+async function isolationGroup (context: ActionContext, vpcId: string): Promise<State> {
+  return { ...await groupState(context.clients.ec2, await findGroup(context, vpcId, isolationGroupName(context))) }
 }
 
 export const prepareIsolationGroup: Action = {
-  observe: async (context, planned) => ({ groupId: await findGroup(context, planned.resource) ?? null }),
+  observe: async (context, planned) => await isolationGroup(context, planned.resource),
+  // Four calls on the first run, each needing the one before: make, read the rules, revoke them, read again.
   apply: async (context, planned) => {
-    const groupId = await findGroup(context, planned.resource) ?? await makeGroup(context, planned.resource)
-    await empty(context.clients.ec2, groupId)
+    const { groupId, fresh } = await makeGroup(context, planned.resource, {
+      name: isolationGroupName(context), description: `Isolation of ${context.instanceId} for incident ${context.incidentId}: no rules`
+    })
+    await emptyGroup(context.clients.ec2, groupId, { fresh })
     return { groupId, rules: 0 }
+  },
+  undo: async (context, planned, { after }) => {
+    const { ec2 } = context.clients
+    const groupId = typeof after.groupId === 'string' ? after.groupId : await findGroup(context, planned.resource, isolationGroupName(context))
+    if (groupId === undefined || await deleteGroup(ec2, groupId)) return { now: { groupId: null }, restored: true }
+    return {
+      now: await isolationGroup(context, planned.resource),
+      restored: false,
+      note: `${groupId} is still used by ${await usersOf(ec2, groupId)}; delete it when nothing uses it any more.`
+    }
   }
 }
 
-async function groupsOf (ec2: EC2Client, interfaceId: string): Promise<string[]> {
-  const answer = await ec2.send(new DescribeNetworkInterfacesCommand({ NetworkInterfaceIds: [interfaceId] }))
-  return answer.NetworkInterfaces?.[0]?.Groups?.map(({ GroupId }) => GroupId!).sort() ?? []
+/** Of an interface that does not exist any more, `{gone: true}`. */
+async function groupsOf (ec2: EC2Client, interfaceId: string): Promise<State> {
+  try {
+    const answer = await ec2.send(new DescribeNetworkInterfacesCommand({ NetworkInterfaceIds: [interfaceId] }))
+    return { securityGroupIds: answer.NetworkInterfaces?.[0]?.Groups?.map(({ GroupId }) => GroupId!).sort() ?? [] }
+  } catch (error) {
+    if (isInterfaceGone(error)) return { gone: true }
+    throw error
+  }
 }
 
-export const isolateInterface: Action = {
-  observe: async ({ clients: { ec2 } }, planned) => ({ securityGroupIds: await groupsOf(ec2, planned.resource) }),
-  apply: async ({ clients: { ec2 }, isolationGroupId }, planned) => {
-    if (!isolationGroupId) throw new CleanroomError('ISOLATION_GROUP_NOT_EMPTY', 'There is no empty group to isolate with; see prepare-isolation-group.')
-    await ec2.send(new ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId: planned.resource, Groups: [isolationGroupId] }))
-    return { securityGroupIds: await groupsOf(ec2, planned.resource) }
+/** Not every NotFound: a group that is gone must not pass for an interface that is. */
+function isInterfaceGone (error: unknown): boolean {
+  return awsCode(error) === 'InvalidNetworkInterfaceID.NotFound'
+}
+
+/** Milliseconds for each step of the swap with all its retries: an interface must not stand open for longer. */
+const STEP_LIMIT_MS = 10_000
+
+type Send = (options: { abortSignal?: AbortSignal }) => Promise<unknown>
+
+/** Sends within the limit; after it nothing more is sent, though AWS may still carry out what was. */
+async function withinLimit (step: string, send: Send, limitMs: number): Promise<void> {
+  const abortSignal = AbortSignal.timeout(limitMs)
+  const late = new Promise<never>((_resolve, reject) => {
+    abortSignal.addEventListener('abort', () => {
+      reject(Object.assign(new Error(`${step} was not answered in ${limitMs} ms`), { name: 'TimeoutError' }))
+    })
+  })
+  await Promise.race([send({ abortSignal }), late])
+}
+
+/** Whether AWS may have carried out a call that failed, or may do so yet: unless it said that it refused. */
+function mayBeCarriedOut (error: unknown): boolean {
+  const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode
+  return status === undefined || status >= 500
+}
+
+/** What the swap needs, so that tests can be as impatient as they like. */
+export interface SwapLimits { stepLimitMs: number }
+
+export function isolateInterfaceWithin ({ stepLimitMs }: SwapLimits): Action {
+  return {
+    observe: async ({ clients: { ec2 } }, planned) => await groupsOf(ec2, planned.resource),
+    apply: async (context, planned, before) => {
+      const { clients: { ec2 }, isolationGroupId, untrackingGroupId, noteWidening } = context
+      if (isolationGroupId === undefined) {
+        throw new CleanroomError('ISOLATION_GROUP_NOT_EMPTY', 'There is no empty group to isolate with; see prepare-isolation-group.')
+      }
+      const isolated = { securityGroupIds: [isolationGroupId] }
+      const put = (groupId: string): Send => async (options) =>
+        await ec2.send(new ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId: planned.resource, Groups: [groupId] }), options)
+      const widens = planned.parameters.untrack === true && untrackingGroupId !== undefined &&
+        !isDeepStrictEqual(before.securityGroupIds, isolated.securityGroupIds) && await noteWidening?.() === true
+      try {
+        if (widens) {
+          await swap(ec2, untrackingGroupId, put(untrackingGroupId), put(isolationGroupId), stepLimitMs)
+        } else {
+          await put(isolationGroupId)({})
+        }
+        const after = await groupsOf(ec2, planned.resource)
+        if (!widens || after.gone === true || isDeepStrictEqual(after, isolated)) return after
+        // The first step's call came to be carried out after the second's.
+        await put(isolationGroupId)({})
+        return await groupsOf(ec2, planned.resource)
+      } catch (error) {
+        if (isInterfaceGone(error)) return { gone: true }
+        throw error
+      }
+    },
+    undo: async (context, planned, { before }) => {
+      const { clients: { ec2 }, isolationGroupId } = context
+      const interfaceId = planned.resource
+      const now = await groupsOf(ec2, interfaceId)
+      if (isDeepStrictEqual(now, before)) return { now, restored: true }
+      if (now.gone === true) return { now, restored: false, note: `${interfaceId} is gone; there is nothing left to give its groups back to.` }
+      const [present, former] = [now.securityGroupIds as string[], (before.securityGroupIds ?? []) as string[]]
+      const existing = await describe(ec2, [...present, ...former])
+      const foreign = present.filter((id) => id !== isolationGroupId && !existing.some((group) => group.GroupId === id && isOurs(context, group)))
+      if (foreign.length > 0) {
+        return { now, restored: false, note: `Somebody gave ${interfaceId} ${foreign.join(', ')} since; its groups were left as they are.` }
+      }
+      const [found, lost] = partition(former, (id) => existing.some(({ GroupId }) => GroupId === id))
+      if (found.length === 0) {
+        return { now, restored: false, note: `None of the groups of ${interfaceId} exists any more (${former.join(', ') || 'it had none'}); it stays isolated until somebody gives it groups.` }
+      }
+      await ec2.send(new ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId: interfaceId, Groups: found }))
+      const restored = await groupsOf(ec2, interfaceId)
+      return {
+        now: restored,
+        restored: isDeepStrictEqual(restored, before),
+        ...lost.length > 0 && { note: `${interfaceId} has ${found.join(', ')} again; ${lost.join(', ')} no longer exists.` }
+      }
+    }
   }
+}
+
+export const isolateInterface = isolateInterfaceWithin({ stepLimitMs: STEP_LIMIT_MS })
+
+/** Both steps, nothing between them. @throws what the second step threw, once the way through the group is closed */
+async function swap (ec2: EC2Client, untrackingGroupId: string, open: Send, isolate: Send, limitMs: number): Promise<void> {
+  const opened = await withinLimit('ModifyNetworkInterfaceAttribute', open, limitMs).catch((error: unknown) => ({ error }))
+  try {
+    await withinLimit('ModifyNetworkInterfaceAttribute', isolate, limitMs)
+  } catch (error) {
+    // The removal of the group runs in any case and says what kept its rules from being revoked.
+    if (!isInterfaceGone(error)) await closeUntrackingGroup(ec2, untrackingGroupId).catch(() => undefined)
+    throw error
+  }
+  // A call that was given up may be carried out later: then the interface must find a group without rules.
+  if (opened && mayBeCarriedOut(opened.error)) await closeUntrackingGroup(ec2, untrackingGroupId)
+}
+
+async function describe (ec2: EC2Client, groupIds: string[]): Promise<SecurityGroup[]> {
+  // By filter: asked for by id, one that does not exist fails the call.
+  const answer = await ec2.send(new DescribeSecurityGroupsCommand({ Filters: [{ Name: 'group-id', Values: [...new Set(groupIds)] }] }))
+  return answer.SecurityGroups ?? []
+}
+
+function partition<T> (items: T[], holds: (item: T) => boolean): [yes: T[], no: T[]] {
+  return [items.filter(holds), items.filter((item) => !holds(item))]
 }

@@ -1,0 +1,135 @@
+/**
+ * Security groups that containment makes for one instance and incident: made, found again by tags, emptied, deleted.
+ *
+ * Rules are revoked by their ids, never by ranges: a group in a VPC with IPv6 has other rules than one without, and
+ * somebody may have added any (Amazon VPC User Guide, "Default security groups" and "Security group rules").
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  CreateSecurityGroupCommand, DeleteSecurityGroupCommand, DescribeSecurityGroupsCommand, paginateDescribeNetworkInterfaces,
+  paginateDescribeSecurityGroupRules, RevokeSecurityGroupEgressCommand, RevokeSecurityGroupIngressCommand,
+  type EC2Client, type SecurityGroup, type SecurityGroupRule
+} from '@aws-sdk/client-ec2'
+import { awsCode, isGone } from '../../aws/aws-errors.ts'
+import { CleanroomError } from '../../incident/errors.ts'
+import { incidentTags, TAG } from '../../incident/tags.ts'
+import type { ActionContext } from './action.ts'
+
+/** EC2 is eventually consistent: what was just changed may read as before for a moment (EC2 API Reference, "Eventual consistency"). */
+const WAITS_MS = [250, 500, 1000]
+
+/** The rules of a group, by its id; none of a group that does not exist. */
+export async function rulesOf (ec2: EC2Client, groupId: string): Promise<SecurityGroupRule[]> {
+  const rules: SecurityGroupRule[] = []
+  for await (const page of paginateDescribeSecurityGroupRules({ client: ec2 }, { Filters: [{ Name: 'group-id', Values: [groupId] }] })) {
+    rules.push(...page.SecurityGroupRules ?? [])
+  }
+  return rules
+}
+
+/** The group's id and number of rules, as the state of an action. */
+export async function groupState (ec2: EC2Client, groupId: string | undefined): Promise<{ groupId: string, rules: number } | { groupId: null }> {
+  return groupId === undefined ? { groupId: null } : { groupId, rules: (await rulesOf(ec2, groupId)).length }
+}
+
+/** The group of this name that was made for the instance and incident. */
+export async function findGroup ({ clients: { ec2 }, incidentId, instanceId }: ActionContext, vpcId: string, name: string): Promise<string | undefined> {
+  const answer = await ec2.send(new DescribeSecurityGroupsCommand({
+    Filters: [
+      { Name: 'vpc-id', Values: [vpcId] },
+      { Name: 'group-name', Values: [name] },
+      { Name: `tag:${TAG.incident}`, Values: [incidentId] },
+      { Name: `tag:${TAG.instance}`, Values: [instanceId] },
+      { Name: `tag:${TAG.purpose}`, Values: ['isolation'] }
+    ]
+  }))
+  return answer.SecurityGroups?.[0]?.GroupId
+}
+
+/** Whether a group is one that containment made for this instance and incident. */
+export function isOurs ({ incidentId, instanceId }: ActionContext, { Tags = [] }: SecurityGroup): boolean {
+  const tags = new Map(Tags.map(({ Key, Value }) => [Key, Value]))
+  return tags.get(TAG.incident) === incidentId && tags.get(TAG.instance) === instanceId && tags.get(TAG.purpose) === 'isolation'
+}
+
+/**
+ * Makes the group, or finds the one that an earlier attempt made: making it first saves the look for it.
+ * @throws CleanroomError ISOLATION_GROUP_NOT_EMPTY when somebody else's group has the name
+ */
+export async function makeGroup (
+  context: ActionContext, vpcId: string, { name, description }: { name: string, description: string }
+): Promise<{ groupId: string, fresh: boolean }> {
+  const { clients: { ec2 }, incidentId, instanceId } = context
+  try {
+    const made = await ec2.send(new CreateSecurityGroupCommand({
+      GroupName: name,
+      Description: description,
+      VpcId: vpcId,
+      TagSpecifications: [{ ResourceType: 'security-group', Tags: incidentTags(incidentId, 'isolation', { [TAG.instance]: instanceId, Name: name }) }]
+    }))
+    return { groupId: made.GroupId!, fresh: true }
+  } catch (error) {
+    if (awsCode(error) !== 'InvalidGroup.Duplicate') throw error
+    const found = await findGroup(context, vpcId, name)
+    if (found === undefined) throw new CleanroomError('ISOLATION_GROUP_NOT_EMPTY', `A group named ${name} exists in ${vpcId} and is not ours.`, { cause: error })
+    return { groupId: found, fresh: false }
+  }
+}
+
+/**
+ * Revokes every rule and asserts that none is left, by the group's id.
+ * @param fresh the group was made just now: it has rules, so an answer without any is one from before it was made
+ * @throws CleanroomError ISOLATION_GROUP_NOT_EMPTY when rules stay or come again
+ */
+export async function emptyGroup (ec2: EC2Client, groupId: string, { fresh = false } = {}): Promise<void> {
+  let revoked = !fresh
+  for (const waitMs of [0, 0, ...WAITS_MS]) {
+    if (waitMs > 0) await sleep(waitMs)
+    const rules = await rulesOf(ec2, groupId)
+    if (rules.length === 0 && revoked) return
+    if (rules.length > 0) {
+      await revoke(ec2, groupId, rules)
+      revoked = true
+    }
+  }
+  const left = await rulesOf(ec2, groupId)
+  if (left.length > 0) throw new CleanroomError('ISOLATION_GROUP_NOT_EMPTY', `${groupId} still has ${left.length} rules.`, { extra: { groupId } })
+}
+
+/** Revokes these rules; what somebody else revoked meanwhile is left for the next reading. */
+export async function revoke (ec2: EC2Client, GroupId: string, rules: SecurityGroupRule[]): Promise<void> {
+  const ids = (egress: boolean): string[] => rules.filter(({ IsEgress }) => IsEgress === egress).map((rule) => rule.SecurityGroupRuleId!)
+  const [outward, inward] = [ids(true), ids(false)]
+  await Promise.all([
+    ...outward.length > 0 ? [unlessGone(ec2.send(new RevokeSecurityGroupEgressCommand({ GroupId, SecurityGroupRuleIds: outward })))] : [],
+    ...inward.length > 0 ? [unlessGone(ec2.send(new RevokeSecurityGroupIngressCommand({ GroupId, SecurityGroupRuleIds: inward })))] : []
+  ])
+}
+
+async function unlessGone (call: Promise<unknown>): Promise<void> {
+  await call.catch((error: unknown) => { if (!isGone(error)) throw error })
+}
+
+/** Deletes the group; `false` when something still uses it, also after the moment in which EC2 may not know better. */
+export async function deleteGroup (ec2: EC2Client, groupId: string): Promise<boolean> {
+  for (const waitMs of [0, ...WAITS_MS]) {
+    if (waitMs > 0) await sleep(waitMs)
+    try {
+      await ec2.send(new DeleteSecurityGroupCommand({ GroupId: groupId }))
+      return true
+    } catch (error) {
+      if (isGone(error)) return true
+      if (awsCode(error) !== 'DependencyViolation') throw error
+    }
+  }
+  return false
+}
+
+/** What keeps a group from being deleted, for a person. */
+export async function usersOf (ec2: EC2Client, groupId: string): Promise<string> {
+  const interfaces: string[] = []
+  for await (const page of paginateDescribeNetworkInterfaces({ client: ec2 }, { Filters: [{ Name: 'group-id', Values: [groupId] }] })) {
+    interfaces.push(...page.NetworkInterfaces?.map(({ NetworkInterfaceId }) => NetworkInterfaceId!) ?? [])
+  }
+  return interfaces.length > 0 ? interfaces.sort().join(', ') : 'a rule of another group'
+}

@@ -1,0 +1,75 @@
+/**
+ * The group through which an interface goes so that its connections stop being tracked: it lets all traffic pass.
+ *
+ * Amazon EC2 User Guide, "Security group connection tracking", Untracked connections: a flow is not tracked when its
+ * rule lets all sources and ports pass and a rule of the other direction does, too. As long as the group has rules it
+ * is a way in, so it is emptied and deleted as soon as the interfaces are through. AWS may carry out a call late that
+ * was given up: an interface that is put into the group then is in one without rules.
+ */
+import { AuthorizeSecurityGroupEgressCommand, AuthorizeSecurityGroupIngressCommand, type EC2Client, type IpPermission } from '@aws-sdk/client-ec2'
+import { awsCode } from '../../aws/aws-errors.ts'
+import type { Action, ActionContext, State } from './action.ts'
+import { deleteGroup, emptyGroup, findGroup, groupState, makeGroup } from './security-groups.ts'
+
+/** The purpose tag is that of the isolation group, so the name tells the two apart. */
+export function untrackingGroupName ({ incidentId, instanceId }: Pick<ActionContext, 'incidentId' | 'instanceId'>): string {
+  return `cleanroom-untracking-${incidentId}-${instanceId}`
+}
+
+const EVERYTHING: IpPermission[] = [
+  { IpProtocol: '-1', IpRanges: [{ CidrIp: '0.0.0.0/0' }] },
+  { IpProtocol: '-1', Ipv6Ranges: [{ CidrIpv6: '::/0' }] }
+]
+
+/** One rule a call: a new group has some of them, and one duplicate fails a call whole. */
+async function letEverythingPass (ec2: EC2Client, GroupId: string): Promise<void> {
+  await Promise.all(EVERYTHING.flatMap((permission) => {
+    const rule = { GroupId, IpPermissions: [permission] }
+    return [
+      ec2.send(new AuthorizeSecurityGroupIngressCommand(rule)),
+      ec2.send(new AuthorizeSecurityGroupEgressCommand(rule))
+    ].map(async (call) => {
+      await call.catch((error: unknown) => { if (awsCode(error) !== 'InvalidPermission.Duplicate') throw error })
+    })
+  }))
+}
+
+async function untrackingGroup (context: ActionContext, vpcId: string): Promise<State> {
+  return { rules: 0, ...await groupState(context.clients.ec2, await findGroup(context, vpcId, untrackingGroupName(context))) }
+}
+
+/** Revokes all its rules: nothing that is in it, or is put there later, is reachable through it. @throws CleanroomError ISOLATION_GROUP_NOT_EMPTY */
+export async function closeUntrackingGroup (ec2: EC2Client, groupId: string): Promise<void> {
+  await emptyGroup(ec2, groupId)
+}
+
+/** Neither making the group nor removing it leaves anything to take back. */
+const undo: Action['undo'] = async (context, planned) => ({ now: await untrackingGroup(context, planned.resource), restored: true })
+
+export const prepareUntrackingGroup: Action = {
+  observe: async (context, planned) => await untrackingGroup(context, planned.resource),
+  apply: async (context, planned) => {
+    const { ec2 } = context.clients
+    const { groupId } = await makeGroup(context, planned.resource, {
+      name: untrackingGroupName(context), description: `Ends connection tracking of ${context.instanceId} for incident ${context.incidentId}, then goes`
+    })
+    await letEverythingPass(ec2, groupId)
+    return { ...await groupState(ec2, groupId) }
+  },
+  undo
+}
+
+export const removeUntrackingGroup: Action = {
+  observe: async (context, planned) => await untrackingGroup(context, planned.resource),
+  apply: async (context, planned) => {
+    const { clients: { ec2 }, untrackingGroupId } = context
+    const groupId = untrackingGroupId ?? await findGroup(context, planned.resource, untrackingGroupName(context))
+    if (groupId === undefined) return { groupId: null, rules: 0 }
+    const closed = await closeUntrackingGroup(ec2, groupId).catch((error: unknown) => ({ error }))
+    if (await deleteGroup(ec2, groupId)) return { groupId: null, rules: 0 }
+    if (closed) throw closed.error
+    // Still in use, by an interface that could not be isolated: without rules it is as good as the isolation group.
+    return { rules: 0, ...await groupState(ec2, groupId) }
+  },
+  undo
+}
