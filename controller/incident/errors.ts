@@ -9,13 +9,15 @@ interface ErrorKind {
   title: string
   /** What a person can do about it. */
   fix: string
+  /** Seconds after which the same request may succeed, for what passes by itself (RFC 9110, section 10.2.3). */
+  retryAfterSeconds?: number
 }
 
 export const ERRORS = {
   INVALID_REQUEST: { status: 400, title: 'The request is not valid', fix: 'Correct the fields named in `errors`.' },
   UNAUTHENTICATED: { status: 401, title: 'No valid token', fix: 'Send a current token as `Authorization: Bearer …`.' },
   FORBIDDEN: { status: 403, title: 'Your role may not do this', fix: 'Ask someone with one of the roles in `requires`.' },
-  IDENTITY_UNAVAILABLE: { status: 503, title: 'The identity provider does not answer', fix: 'Check CLEANROOM_OIDC_ISSUER and the way to it, then send the request again.' },
+  IDENTITY_UNAVAILABLE: { status: 503, title: 'The identity provider does not answer', fix: 'Check CLEANROOM_OIDC_ISSUER and the way to it, then send the request again.', retryAfterSeconds: 5 },
   NOT_FOUND: { status: 404, title: 'No such thing', fix: 'Check the id; list what exists with GET /incidents.' },
   INSTANCE_NOT_FOUND: { status: 404, title: 'The instance does not exist in this account and Region', fix: 'Check the instance id, `accountId` and `region`.' },
   INSTANCE_TERMINATED: { status: 409, title: 'The instance is already terminated', fix: 'Nothing can be contained; look for snapshots or images of its volumes.' },
@@ -24,10 +26,18 @@ export const ERRORS = {
   IDEMPOTENCY_KEY_REUSED: { status: 409, title: 'The idempotency key was used for another request', fix: 'Use a new key for a new request.' },
   CONFLICT: { status: 409, title: 'Not possible in the incident\'s present phase', fix: 'Look at `phase` and at what it allows.' },
   SAME_PERSON: { status: 403, title: 'A second person must approve', fix: 'Ask someone else with the approver role.' },
+  NOT_CONTAINED: { status: 409, title: 'Nothing here is contained', fix: 'Look at `containment.state` of the targets; only what is contained can be released or taken further.' },
+  DECISION_MADE: { status: 409, title: 'The decision is made already', fix: 'Look at it among the incident\'s `decisions`; ask anew if it must be another.' },
+  CONTAINMENT_UNDERWAY: { status: 409, title: 'The containment is being changed now', fix: 'Follow the incident and send the request again when `containment.underway` is gone.' },
+  HELD_BY_ANOTHER_INCIDENT: { status: 409, title: 'Another incident contains the instance', fix: 'Decide in the incident that `incidentId` names.' },
+  CHANGED_MEANWHILE: { status: 409, title: 'Somebody changed the resource meanwhile', fix: 'Look at who changed it and why, then contain again: the plan is made from what is there now.' },
+  CONTAINMENT_INCOMPLETE: { status: 500, title: 'An interface of the instance is still open', fix: 'See the failed checks in containment.proof and `whatToDo` of the failed actions; mend that and contain again.' },
   AWS_ACCESS_DENIED: { status: 502, title: 'AWS refused the controller\'s role', fix: 'Grant the action named in the detail to the role named there.' },
-  AWS_THROTTLED: { status: 503, title: 'AWS is throttling', fix: 'Wait; the step is retried by itself.' },
-  AWS_UNAVAILABLE: { status: 503, title: 'AWS did not answer', fix: 'Check the network path and the AWS health page, then retry.' },
+  AWS_THROTTLED: { status: 503, title: 'AWS is throttling', fix: 'Wait; the step is retried by itself.', retryAfterSeconds: 5 },
+  AWS_BUSY: { status: 503, title: 'AWS is still changing the resource', fix: 'Wait; the step is retried by itself.', retryAfterSeconds: 5 },
+  AWS_UNAVAILABLE: { status: 503, title: 'AWS did not answer', fix: 'Check the network path and the AWS health page, then retry.', retryAfterSeconds: 10 },
   AWS_ERROR: { status: 502, title: 'AWS refused the call', fix: 'Read the AWS code and message in the detail.' },
+  DATABASE_UNAVAILABLE: { status: 503, title: 'The database does not answer', fix: 'Wait and send the request again; the controller connects by itself.', retryAfterSeconds: 2 },
   BASELINE_MISSING: { status: 503, title: 'The baseline is not set up here', fix: 'Run `pulumi up` in this account and Region, or set CLEANROOM_BASELINE_PARAMETER.' },
   ISOLATION_GROUP_NOT_EMPTY: { status: 500, title: 'The isolation group holds rules', fix: 'Somebody changed it; remove its rules and retry.' },
   SNAPSHOT_FAILED: { status: 500, title: 'A snapshot ended in error', fix: 'Check the volume and its KMS key, then retry.' },
