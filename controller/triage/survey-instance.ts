@@ -170,13 +170,13 @@ const READERS: Readers = {
       otherInstances: [],
       otherPrincipals: []
     }
-    found(known)
+    found({ ...known })
     await Promise.all([
       attemptPart(missing, `reading the trust policy of ${known.roleName}`, async () => {
         const document = role.AssumeRolePolicyDocument ??
           (await iam.send(new GetRoleCommand({ RoleName: known.roleName }), limited)).Role!.AssumeRolePolicyDocument!
         known.otherPrincipals = principalsOf(document)
-        found(known)
+        found({ ...known })
       }),
       attemptPart(missing, `reading which other instances have ${known.roleName}`, async () => {
         const profiles: string[] = []
@@ -185,7 +185,7 @@ const READERS: Readers = {
         }
         keep('instanceProfilesOfRole', profiles)
         known.otherInstances = await instanceIds(ec2, [{ Name: 'iam-instance-profile.arn', Values: profiles }], facts.instanceId, limited)
-        found(known)
+        found({ ...known })
       })
     ])
   },
