@@ -130,7 +130,7 @@ describe('a containment action', () => {
 
   it('takes the state before from triage where an earlier action changed it meanwhile', async () => {
     const leave: PlannedAction = {
-      kind: 'leave-target-group', stage: 'divert', resource: 'arn:tg', words: '', parameters: { targetId: 'i-1', port: 80 }, before: { registered: true }
+      kind: 'leave-target-group', stage: 'divert', resource: 'arn:tg', words: '', needs: [], parameters: { targetId: 'i-1', port: 80 }, before: { registered: true }
     }
     const done = await performAction(ledger(), context(clients({ DescribeTargetHealth: () => ({ TargetHealthDescriptions: [] }) })), leave, first)
     assert.deepEqual([done.state, done.before, done.after], ['done', { registered: true }, { registered: false }])
@@ -154,7 +154,7 @@ describe('a containment action', () => {
   })
 
   describe('that prepares the isolation group', () => {
-    const prepare: PlannedAction = { kind: 'prepare-isolation-group', stage: 'disarm', resource: 'vpc-1', words: '', parameters: {} }
+    const prepare: PlannedAction = { kind: 'prepare-isolation-group', stage: 'isolate', resource: 'vpc-1', words: '', needs: [], parameters: {} }
 
     it('revokes every rule by its id, IPv4 and IPv6 alike, and looks again', async () => {
       let rules = [
@@ -180,6 +180,7 @@ describe('a containment action', () => {
     it('is refused while a rule remains', async () => {
       await assert.rejects(performAction(ledger(), context(clients({
         DescribeSecurityGroups: () => ({ SecurityGroups: [{ GroupId: 'sg-iso' }] }),
+        CreateSecurityGroup: () => ({ GroupId: 'sg-iso' }),
         DescribeSecurityGroupRules: () => ({ SecurityGroupRules: [{ SecurityGroupRuleId: 'sgr-1', IsEgress: true }] }),
         RevokeSecurityGroupEgress: () => ({})
       })), prepare, first), { code: 'ISOLATION_GROUP_NOT_EMPTY' })

@@ -3,6 +3,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type pg from 'pg'
+import { DEFAULT_CONTAINMENT_POLICY } from '../containment/plan.ts'
 import type { Incident } from '../incident/incident.ts'
 import { startEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.ts'
 import { IncidentStore } from './incident-store.ts'
@@ -30,7 +31,7 @@ function incident (id: string, ...instanceIds: string[]): Incident {
     cleanRoom: { state: 'absent', stack: `clean-room-${id}`, region: 'eu-central-1', volumes: [] },
     analyses: [],
     timings: {},
-    plan: { containment: { replaceInAutoScaling: true }, analyses: [] },
+    plan: { containment: DEFAULT_CONTAINMENT_POLICY, analyses: [] },
     findingsSummary: { total: 0, bySeverity: {} }
   }
 }

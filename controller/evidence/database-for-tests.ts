@@ -5,6 +5,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Pool } from 'pg'
+import { DEFAULT_CONTAINMENT_POLICY } from '../containment/plan.ts'
 import { startEmbeddedPostgres } from '../database/embedded-postgres.ts'
 import { IncidentStore } from '../database/incident-store.ts'
 import { migrate } from '../database/migrate.ts'
@@ -63,7 +64,7 @@ function newIncident (number: string): Incident {
     cleanRoom: { state: 'absent', stack: `clean-room-incident-${number}`, region: 'eu-central-1', volumes: [] },
     analyses: [],
     timings: {},
-    plan: { containment: { replaceInAutoScaling: true }, analyses: [] },
+    plan: { containment: DEFAULT_CONTAINMENT_POLICY, analyses: [] },
     findingsSummary: { total: 0, bySeverity: {} }
   }
 }
