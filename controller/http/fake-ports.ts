@@ -3,9 +3,10 @@
  */
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
+import { DEFAULT_CONTAINMENT_POLICY } from '../containment/plan.ts'
 import { CleanroomError } from '../incident/errors.ts'
-import type { AnalysisRun, Artifact, Finding, Incident, LedgerEntry } from '../incident/incident.ts'
-import { ROLES, type AppPorts, type IncidentEvent, type Readiness, type Role } from './ports.ts'
+import type { AnalysisRun, Artifact, Decision, Finding, Incident, LedgerEntry } from '../incident/incident.ts'
+import { ROLES, type AppPorts, type Asked, type IncidentEvent, type Readiness, type Role } from './ports.ts'
 
 export const INCIDENT_ID = '01jzxk3v5n8r9t2w4y6b8d0f2h'
 const AT = '2026-01-02T03:04:05.000Z'
@@ -23,8 +24,19 @@ export const INCIDENT: Incident = {
   cleanRoom: { state: 'ready', stack: `clean-room-${INCIDENT_ID}`, region: 'eu-central-1', volumes: [] },
   analyses: [{ id: 'disk-analysis-1', script: 'disk-analysis', parameters: {}, state: 'succeeded', findings: 1, artifactIds: [] }],
   timings: {},
-  plan: { containment: { replaceInAutoScaling: true }, analyses: ['disk-analysis'] },
+  plan: { containment: DEFAULT_CONTAINMENT_POLICY, analyses: ['disk-analysis'] },
   findingsSummary: { total: 1, bySeverity: { high: 1 } }
+}
+
+export const DECISION: Decision = {
+  id: '01jzxk4a0b1c2d3e4f5g6h7j8k',
+  kind: 'release',
+  instanceIds: ['i-0123456789abcdef0'],
+  comment: 'a load test',
+  requestedBy: 'analyst@example.org',
+  requestedAt: AT,
+  preview: { targets: [] },
+  state: 'awaiting-approval'
 }
 
 export const ARTIFACT: Artifact = {
@@ -69,6 +81,14 @@ export function fakePorts (): Fakes {
     known(id)
     return answer(port, INCIDENT, [id, ...args])
   }
+  const wished = (port: string) => async (id: string, ...args: unknown[]): Promise<Asked> => {
+    known(id)
+    return answer(port, { decision: DECISION, incident: INCIDENT }, [id, ...args])
+  }
+  const previewed = (port: string) => async (id: string, ...args: unknown[]): Promise<object> => {
+    known(id)
+    return answer(port, { targets: [] }, [id, ...args])
+  }
   const finding = (number: number): Finding => ({ id: `finding-${number}`, rule: 'web-shell', title: 'A web shell', severity: 'high', confidence: 'high', reason: 'It runs what it is sent' })
   const entry = (seq: number): LedgerEntry => ({ seq, at: AT, actor: 'cleanroom:contain', action: 'contain.intent', detail: {}, prevHash: 'b'.repeat(64), hash: 'c'.repeat(64) })
   return {
@@ -100,6 +120,14 @@ export function fakePorts (): Fakes {
           for (const event of EVENTS) if (event.seq > afterSeq) yield event
           if (!signal.aborted) await new Promise((resolve) => { signal.addEventListener('abort', resolve) })
         }
+      },
+      containment: {
+        contain: changed('contain'),
+        previewEscalation: previewed('previewEscalation'),
+        escalate: wished('escalate'),
+        previewRelease: previewed('previewRelease'),
+        release: wished('release'),
+        approve: changed('approve')
       },
       evidence: {
         list: async () => answer('evidence', { items: [ARTIFACT] }),

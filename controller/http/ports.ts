@@ -5,7 +5,8 @@
  */
 import type { FastifyBaseLogger } from 'fastify'
 import type { Registry } from 'prom-client'
-import type { AnalysisRun, Artifact, Finding, Incident, LedgerEntry, Phase } from '../incident/incident.ts'
+import type { Rung } from '../containment/plan.ts'
+import type { AnalysisRun, Artifact, ContainmentPolicy, Decision, Finding, Incident, LedgerEntry, Phase } from '../incident/incident.ts'
 import type { OpenRequest } from '../incident/open-request.ts'
 
 export const ROLES = ['responder', 'analyst', 'approver', 'admin'] as const
@@ -29,6 +30,25 @@ export interface ReviewRequest {
   expiresAt?: string
 }
 
+/** Which of the incident's instances; all of them when it is left out. */
+export interface Whom { instanceIds?: string[] }
+
+export interface ReleaseChoice extends Whom {
+  /** The instance that Auto Scaling started in its place goes on beside it. */
+  keepReplacement?: boolean
+}
+export interface ReleaseRequest extends ReleaseChoice { comment: string }
+
+export interface ContainRequest extends Whom { comment: string, mode?: ContainmentPolicy['mode'] }
+
+export interface EscalationChoice extends Whom { rungs: Rung[] }
+export interface EscalationRequest extends EscalationChoice { comment: string }
+
+export interface Approval { decisionId: string, approve: boolean, comment: string }
+
+/** What was asked for and waits for a second person, with the incident that holds it. */
+export interface Asked { decision: Decision, incident: Incident }
+
 export interface AnalysisRequest { script: string, parameters?: Record<string, unknown> }
 
 export interface IncidentEvent { seq: number, at: string, type: string, data: Record<string, unknown> }
@@ -48,6 +68,22 @@ export interface IncidentPort {
   cancel: (id: string, caller: Caller) => Promise<Incident>
   /** Stored events with `seq` above `afterSeq` (0: from the first), then live ones, until the signal aborts. */
   events: (id: string, afterSeq: number, signal: AbortSignal) => AsyncIterable<IncidentEvent>
+}
+
+/** Implemented by ContainmentService. */
+export interface ContainmentPort {
+  /** Contains once more, also after a release. @throws CleanroomError CONFLICT, CONTAINMENT_UNDERWAY, HELD_BY_ANOTHER_INCIDENT */
+  contain: (id: string, request: ContainRequest, caller: Caller) => Promise<Incident>
+  /** What further rungs would change and whom they would hit, from reads; answered as it is. */
+  previewEscalation: (id: string, choice: EscalationChoice, caller: Caller) => Promise<object>
+  /** Records the wish and touches nothing. @throws CleanroomError NOT_CONTAINED, CONTAINMENT_UNDERWAY */
+  escalate: (id: string, request: EscalationRequest, caller: Caller) => Promise<Asked>
+  /** What release would take back, against what stands there today, from reads; answered as it is. */
+  previewRelease: (id: string, choice: ReleaseChoice, caller: Caller) => Promise<object>
+  /** Records the wish and touches nothing. @throws CleanroomError NOT_CONTAINED, CONTAINMENT_UNDERWAY, HELD_BY_ANOTHER_INCIDENT */
+  release: (id: string, request: ReleaseRequest, caller: Caller) => Promise<Asked>
+  /** The second person's word; a yes starts what was asked for. @throws CleanroomError NOT_FOUND, SAME_PERSON, DECISION_MADE, CONTAINMENT_UNDERWAY */
+  approve: (id: string, approval: Approval, caller: Caller) => Promise<Incident>
 }
 
 /** Implemented by EvidenceStore. */
@@ -75,6 +111,7 @@ export interface Readiness { name: string, ok: boolean, detail: string }
 
 export interface AppPorts {
   incidents: IncidentPort
+  containment: ContainmentPort
   evidence: EvidencePort
   ledger: LedgerPort
   identity: IdentityPort
