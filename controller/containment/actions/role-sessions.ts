@@ -80,13 +80,13 @@ interface SessionState extends State {
 
 const NONE: SessionState = { policyName: null, revokedBefore: null, scope: null }
 
-function nameOf ({ incidentId, instanceId }: ActionContext): string {
+export function sessionPolicyName ({ incidentId, instanceId }: { incidentId: string, instanceId: string }): string {
   return `cleanroom-revoke-${incidentId}-${instanceId}`
 }
 
 /** Our policy as it stands; none, too, when the role is gone. */
 async function standing (context: ActionContext, { resource, parameters }: PlannedAction): Promise<SessionState> {
-  const policyName = nameOf(context)
+  const policyName = sessionPolicyName(context)
   try {
     const { PolicyDocument = '' } = await context.clients.iam.send(new GetRolePolicyCommand({ RoleName: resource, PolicyName: policyName }))
     const read = readSessionPolicy(PolicyDocument, parameters.roleId as string, context.instanceId)
@@ -112,7 +112,7 @@ export const revokeRoleSessions: Action = {
     const document = sessionPolicy({ scope, revokedBefore: new Date().toISOString(), roleId: planned.parameters.roleId as string, instanceId: context.instanceId })
     try {
       await context.clients.iam.send(new PutRolePolicyCommand({
-        RoleName: planned.resource, PolicyName: nameOf(context), PolicyDocument: JSON.stringify(document)
+        RoleName: planned.resource, PolicyName: sessionPolicyName(context), PolicyDocument: JSON.stringify(document)
       }))
     } catch (error) {
       // A role that is gone has no sessions that AWS would still serve.
