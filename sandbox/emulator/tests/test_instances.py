@@ -92,14 +92,17 @@ def test_interfaces_addresses_and_marked_volumes_go_with_a_terminated_instance(c
     ec2.attach_network_interface(NetworkInterfaceId=extra, InstanceId=instance_id, DeviceIndex=1)
     instance = cloud.described(instance_id)
     volumes = {disk["DeviceName"]: disk["Ebs"]["VolumeId"] for disk in instance["BlockDeviceMappings"]}
-    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
-    ec2.associate_address(AllocationId=address, InstanceId=instance_id)
+    [primary] = [eni["NetworkInterfaceId"] for eni in instance["NetworkInterfaces"] if eni["NetworkInterfaceId"] != extra]
+    address, kept = (ec2.allocate_address(Domain="vpc")["AllocationId"] for _ in range(2))
+    ec2.associate_address(AllocationId=address, NetworkInterfaceId=primary)
+    ec2.associate_address(AllocationId=kept, NetworkInterfaceId=extra)
     ec2.terminate_instances(InstanceIds=[instance_id])
     remaining = ec2.describe_network_interfaces(Filters=[{"Name": "subnet-id", "Values": [subnet]}])["NetworkInterfaces"]
     assert [(interface["NetworkInterfaceId"], interface["Status"]) for interface in remaining] == [(extra, "available")]
     described = ec2.describe_volumes(Filters=[{"Name": "volume-id", "Values": list(volumes.values())}])["Volumes"]
     assert [(volume["VolumeId"], volume["State"]) for volume in described] == [(volumes["/dev/sdf"], "available")]
     assert not ec2.describe_addresses(AllocationIds=[address])["Addresses"][0].get("AssociationId")
+    assert ec2.describe_addresses(AllocationIds=[kept])["Addresses"][0]["NetworkInterfaceId"] == extra
     assert cloud.described(instance_id)["NetworkInterfaces"] == []
     ec2.delete_network_interface(NetworkInterfaceId=extra)
     ec2.delete_subnet(SubnetId=subnet)

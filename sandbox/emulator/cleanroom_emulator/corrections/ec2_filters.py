@@ -14,6 +14,7 @@ from typing import Any
 
 import moto.ec2.utils
 from moto.ec2.models.elastic_block_store import Snapshot, Volume
+from moto.ec2.models.elastic_ip_addresses import ElasticAddress
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.flow_logs import FlowLogs
 from moto.ec2.models.security_groups import SecurityGroup, SecurityGroupRule
@@ -45,6 +46,13 @@ def _disks(read: Reader) -> Reader:
     return lambda instance: [read(name, disk) for name, disk in instance.get_block_device_mapping]
 
 
+def _of_addresses(member: str) -> Reader:
+    """A member of the association of any of the interface's private addresses."""
+    return lambda eni: [
+        item["Association"].get(member) for item in eni.network_interface_private_ip_address_list if "Association" in item
+    ]
+
+
 INSTANCE_FILTERS: dict[str, Reader] = {
     "block-device-mapping.delete-on-termination": _disks(lambda name, disk: disk.delete_on_termination),
     "block-device-mapping.device-name": _disks(lambda name, disk: name),
@@ -70,6 +78,9 @@ INSTANCE_FILTERS: dict[str, Reader] = {
     "network-interface.group-name": lambda instance: [
         g.name for interface in instance.network_interfaces for g in interface.group_set
     ],
+    "network-interface.ipv6-addresses.ipv6-address": lambda instance: [
+        address for interface in instance.network_interfaces for address in interface.ipv6_addresses
+    ],
     "network-interface.network-interface-id": _interfaces(lambda interface: interface.id),
     "network-interface.status": _interfaces(lambda interface: interface.status),
     "network-interface.subnet-id": _interfaces(lambda interface: interface.subnet_id),
@@ -85,16 +96,23 @@ INSTANCE_FILTERS: dict[str, Reader] = {
 
 # For everything but instances: what moto's own look-up lacks or gets wrong, by class.
 FILTERS: dict[type, dict[str, Reader]] = {
+    ElasticAddress: {
+        "network-border-group": lambda address: address.network_border_group,
+        "network-interface-owner-id": lambda address: address.network_interface_owner_id,
+    },
     NetworkInterface: {
-        "addresses.association.public-ip": lambda eni: eni.public_ip,
-        "association.allocation-id": lambda eni: eni.association.get("allocationId"),
-        "association.public-ip": lambda eni: eni.public_ip,
+        "addresses.association.public-ip": _of_addresses("PublicIp"),
+        "addresses.private-ip-address": lambda eni: [item["PrivateIpAddress"] for item in eni.private_ip_addresses],
+        "association.allocation-id": _of_addresses("AllocationId"),
+        "association.association-id": _of_addresses("AssociationId"),
+        "association.public-ip": _of_addresses("PublicIp"),
         "attachment.delete-on-termination": lambda eni: eni.delete_on_termination if eni.attachment_id else None,
         "attachment.device-index": lambda eni: eni.device_index if eni.attachment_id else None,
         "attachment.status": lambda eni: "attached" if eni.status == "in-use" else "detached",
         "group-id": lambda eni: [group.id for group in eni.group_set],
         "group-name": lambda eni: [group.name for group in eni.group_set],
         "interface-type": lambda eni: eni.interface_type,
+        "ipv6-addresses.ipv6-address": lambda eni: eni.ipv6_addresses,
         "mac-address": lambda eni: eni.mac_address,
         "owner-id": lambda eni: eni.owner_id,
         "private-dns-name": lambda eni: getattr(eni, "private_dns_name", None),

@@ -24,6 +24,8 @@ amendments = Amendments()
 apply = amendments.apply
 
 GROUPS_PER_INTERFACE = 16  # the quota's ceiling: https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
+# "You can specify only one attribute at a time."
+ATTRIBUTES = ("Groups", "SourceDestCheck.Value", "Description.Value", "Attachment", "EnaSrdSpecification", "EnablePrimaryIpv6")
 
 amendments.attribute(NetworkInterface, "group_set", property(lambda self: self._group_set))
 
@@ -67,10 +69,15 @@ def modify_network_interface_attribute(
 
 @amendments.method(ElasticNetworkInterfaces, "modify_network_interface_attribute")
 def modify_network_interface_attribute_response(original: Any, self: ElasticNetworkInterfaces) -> ActionResult:
-    """moto passes over `Attachment`, which says whether the interface goes with its instance."""
+    """moto passes over `Attachment`, which says whether the interface goes with its instance, and changes several at once."""
+    named = [attribute for attribute in ATTRIBUTES if self._get_param(attribute) is not None]
+    if len(named) != 1:
+        raise refuse("InvalidParameterCombination", "Exactly one attribute must be specified.")
+    interface = self.ec2_backend.get_network_interface(self._get_param("NetworkInterfaceId"))
+    if interface.requester_managed:
+        raise refuse("AuthFailure", "You do not have permission to access the specified resource.")
     attachment = self._get_param("Attachment")
     if attachment and attachment.get("DeleteOnTermination") is not None:
-        interface = self.ec2_backend.get_network_interface(self._get_param("NetworkInterfaceId"))
         if interface.attachment_id != attachment.get("AttachmentId"):
             raise refuse("InvalidAttachmentID.NotFound", f"The attachment '{attachment.get('AttachmentId')}' does not exist.")
         interface.delete_on_termination = attachment["DeleteOnTermination"]

@@ -1,4 +1,4 @@
-"""With an instance go its interfaces, its addresses' associations and the volumes marked for it, once it is terminated.
+"""With an instance go its interfaces, their addresses' associations and the volumes marked for it, once it is terminated.
 
 moto leaves the interfaces in use for ever. AWS: "By default, network interfaces created at launch are deleted with the
 instance": https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/terminating-instances.html and
@@ -45,17 +45,10 @@ def terminate(original: Any, self: Instance) -> Any:
     def finish() -> None:
         del self.teardown_defaults
         release()
-        _release_addresses(self)
         _release_interfaces(self)
 
     after(current().pending.instance, finish)
     return previous
-
-
-def _release_addresses(instance: Instance) -> None:
-    for address in instance.ec2_backend.addresses:
-        if address.instance is instance or (address.eni and address.eni in instance.nics.values()):
-            address.instance = address.eni = address.association_id = None
 
 
 def _release_interfaces(instance: Instance) -> None:
@@ -65,6 +58,9 @@ def _release_interfaces(instance: Instance) -> None:
             instance.detach_eni(interface)
             continue
         backend.enis.pop(interface.id, None)
+        for elastic in backend.addresses:
+            if elastic.eni is interface:
+                elastic.eni = elastic.association_id = elastic.chosen_private_ip = None
         for address in interface.private_ip_addresses:
             interface.subnet.del_subnet_ip(address["PrivateIpAddress"])
     instance._released = True
