@@ -71,6 +71,8 @@ function isInterfaceGone (error: unknown): boolean {
 /** Milliseconds for each step of the swap with all its retries: an interface must not stand open for longer. */
 const STEP_LIMIT_MS = 10_000
 
+const STILL_TRACKED = 'Isolated without ending connection tracking: connections that were open and tracked may go on.'
+
 type Send = (options: { abortSignal?: AbortSignal }) => Promise<unknown>
 
 /** Sends within the limit; after it nothing more is sent, though AWS may still carry out what was. */
@@ -104,13 +106,14 @@ export function isolateInterfaceWithin ({ stepLimitMs }: SwapLimits): Action {
       const isolated = { securityGroupIds: [isolationGroupId] }
       const put = (groupId: string): Send => async (options) =>
         await ec2.send(new ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId: planned.resource, Groups: [groupId] }), options)
-      const widens = planned.parameters.untrack === true && untrackingGroupId !== undefined &&
-        !isDeepStrictEqual(before.securityGroupIds, isolated.securityGroupIds) && await noteWidening?.() === true
+      const untracks = planned.parameters.untrack === true && !isDeepStrictEqual(before.securityGroupIds, isolated.securityGroupIds)
+      const widens = untracks && untrackingGroupId !== undefined && await noteWidening?.() === true
       try {
         if (widens) {
-          await swap(ec2, untrackingGroupId, put(untrackingGroupId), put(isolationGroupId), stepLimitMs)
+          await swap(context, untrackingGroupId, put(untrackingGroupId), put(isolationGroupId), stepLimitMs)
         } else {
           await put(isolationGroupId)({})
+          if (untracks) context.remark?.(STILL_TRACKED)
         }
         const after = await groupsOf(ec2, planned.resource)
         if (!widens || after.gone === true || isDeepStrictEqual(after, isolated)) return after
@@ -152,7 +155,7 @@ export function isolateInterfaceWithin ({ stepLimitMs }: SwapLimits): Action {
 export const isolateInterface = isolateInterfaceWithin({ stepLimitMs: STEP_LIMIT_MS })
 
 /** Both steps, nothing between them. @throws what the second step threw, once the way through the group is closed */
-async function swap (ec2: EC2Client, untrackingGroupId: string, open: Send, isolate: Send, limitMs: number): Promise<void> {
+async function swap ({ clients: { ec2 }, remark }: ActionContext, untrackingGroupId: string, open: Send, isolate: Send, limitMs: number): Promise<void> {
   const opened = await withinLimit('ModifyNetworkInterfaceAttribute', open, limitMs).catch((error: unknown) => ({ error }))
   try {
     await withinLimit('ModifyNetworkInterfaceAttribute', isolate, limitMs)
@@ -161,8 +164,10 @@ async function swap (ec2: EC2Client, untrackingGroupId: string, open: Send, isol
     if (!isInterfaceGone(error)) await closeUntrackingGroup(ec2, untrackingGroupId).catch(() => undefined)
     throw error
   }
+  if (!opened) return
+  remark?.(STILL_TRACKED)
   // A call that was given up may be carried out later: then the interface must find a group without rules.
-  if (opened && mayBeCarriedOut(opened.error)) await closeUntrackingGroup(ec2, untrackingGroupId)
+  if (mayBeCarriedOut(opened.error)) await closeUntrackingGroup(ec2, untrackingGroupId)
 }
 
 async function describe (ec2: EC2Client, groupIds: string[]): Promise<SecurityGroup[]> {

@@ -35,7 +35,7 @@ async function letEverythingPass (ec2: EC2Client, GroupId: string): Promise<void
 }
 
 async function untrackingGroup (context: ActionContext, vpcId: string): Promise<State> {
-  return { rules: 0, ...await groupState(context.clients.ec2, await findGroup(context, vpcId, untrackingGroupName(context))) }
+  return { ...await groupState(context.clients.ec2, await findGroup(context, vpcId, untrackingGroupName(context))) }
 }
 
 /** Revokes all its rules: nothing that is in it, or is put there later, is reachable through it. @throws CleanroomError ISOLATION_GROUP_NOT_EMPTY */
@@ -64,12 +64,12 @@ export const removeUntrackingGroup: Action = {
   apply: async (context, planned) => {
     const { clients: { ec2 }, untrackingGroupId } = context
     const groupId = untrackingGroupId ?? await findGroup(context, planned.resource, untrackingGroupName(context))
-    if (groupId === undefined) return { groupId: null, rules: 0 }
+    if (groupId === undefined) return { groupId: null }
     const closed = await closeUntrackingGroup(ec2, groupId).catch((error: unknown) => ({ error }))
-    if (await deleteGroup(ec2, groupId)) return { groupId: null, rules: 0 }
+    if (await deleteGroup(ec2, groupId)) return { groupId: null }
     if (closed) throw closed.error
     // Still in use, by an interface that could not be isolated: without rules it is as good as the isolation group.
-    return { rules: 0, ...await groupState(ec2, groupId) }
+    return { ...await groupState(ec2, groupId) }
   },
   undo
 }

@@ -133,9 +133,9 @@ describe('Isolation by security groups', function () {
     it('is removed, once and for all, also when the record of it was lost', async () => {
       const context = world.context('i-3')
       await prepareUntrackingGroup.apply(context, prepare(), {})
-      assert.deepEqual(await removeUntrackingGroup.apply(context, remove(), {}), { groupId: null, rules: 0 })
-      assert.deepEqual(await removeUntrackingGroup.apply(context, remove(), {}), { groupId: null, rules: 0 })
-      assert.deepEqual(await removeUntrackingGroup.observe(context, remove()), { groupId: null, rules: 0 })
+      assert.deepEqual(await removeUntrackingGroup.apply(context, remove(), {}), { groupId: null })
+      assert.deepEqual(await removeUntrackingGroup.apply(context, remove(), {}), { groupId: null })
+      assert.deepEqual(await removeUntrackingGroup.observe(context, remove()), { groupId: null })
     })
 
     it('loses its rules before anything else, and stays empty while it is in use', async () => {
@@ -155,7 +155,7 @@ describe('Isolation by security groups', function () {
       const context = world.context('i-5')
       const first = await prepareUntrackingGroup.apply(context, prepare(), {})
       await world.faults([{ action: 'RevokeSecurityGroupIngress', error: REFUSED }])
-      assert.deepEqual(await removeUntrackingGroup.apply(context, remove(), {}), { groupId: null, rules: 0 })
+      assert.deepEqual(await removeUntrackingGroup.apply(context, remove(), {}), { groupId: null })
       const second = await prepareUntrackingGroup.apply(context, prepare(), {})
       assert.notEqual(second.groupId, first.groupId)
       await world.faults([{ action: 'RevokeSecurityGroupIngress', error: REFUSED }, { action: 'DeleteSecurityGroup', error: { code: 'DependencyViolation' } }])
@@ -166,9 +166,9 @@ describe('Isolation by security groups', function () {
       const context = world.context('i-6')
       const after = await prepareUntrackingGroup.apply(context, prepare(), {})
       await removeUntrackingGroup.apply(context, remove(), {})
-      const recorded = { before: { groupId: null, rules: 0 }, after }
-      assert.deepEqual(await removeUntrackingGroup.undo(context, remove(), recorded), { now: { groupId: null, rules: 0 }, restored: true })
-      assert.deepEqual(await prepareUntrackingGroup.undo(context, prepare(), recorded), { now: { groupId: null, rules: 0 }, restored: true })
+      const recorded = { before: { groupId: null }, after }
+      assert.deepEqual(await removeUntrackingGroup.undo(context, remove(), recorded), { now: { groupId: null }, restored: true })
+      assert.deepEqual(await prepareUntrackingGroup.undo(context, prepare(), recorded), { now: { groupId: null }, restored: true })
     })
 
     it('has the name that others look for', async () => {
@@ -185,12 +185,14 @@ describe('Isolation by security groups', function () {
     let groups: string[]
     let context: ActionContext
     let widenings: number
+    let remarks: string[]
     before(async () => { network = await world.network() })
     beforeEach(async () => {
       groups = await Promise.all(['web', 'administration'].map(async (name) => await world.securityGroup(network.vpcId, `${name}-${Math.random()}`)))
       machine = await world.machine(network, { groups, interfaces: 2 })
       widenings = 0
-      context = world.context(machine.instanceId, { noteWidening: async () => ++widenings === 1 })
+      remarks = []
+      context = world.context(machine.instanceId, { noteWidening: async () => ++widenings === 1, remark: (text) => { remarks.push(text) } })
       const isolation = await prepareIsolationGroup.apply(context, planned('prepare-isolation-group', network.vpcId), {})
       const untracking = await prepareUntrackingGroup.apply(context, planned('prepare-untracking-group', network.vpcId), {})
       context = { ...context, isolationGroupId: isolation.groupId as string, untrackingGroupId: untracking.groupId as string }
@@ -250,6 +252,7 @@ describe('Isolation by security groups', function () {
         assert.deepEqual(named(calls), [MODIFY, MODIFY, 'DescribeNetworkInterfaces'])
         assert.deepEqual(asked, [[context.untrackingGroupId], [context.isolationGroupId]])
         assert.equal(widenings, 1)
+        assert.deepEqual(remarks, [])
       })
 
       const straight: Array<[string, () => Partial<ActionContext> | undefined, () => Record<string, unknown>]> = [
@@ -263,13 +266,14 @@ describe('Isolation by security groups', function () {
           const asked = putInto(ec2)
           assert.deepEqual(await isolateInterface.apply({ ...context, ...otherwise() }, isolate(true), found()), isolated())
           assert.deepEqual(asked, [[context.isolationGroupId]])
+          assert.equal(remarks.length, when === 'is isolated already' ? 0 : 1, 'a person should know that connections may be tracked')
         })
       }
 
       it('goes straight to isolation when policy says so', async () => {
         const asked = putInto(ec2)
         assert.deepEqual(await isolateInterface.apply(context, isolate(false), formerly()), isolated())
-        assert.deepEqual([asked, widenings], [[[context.isolationGroupId]], 0])
+        assert.deepEqual([asked, widenings, remarks], [[[context.isolationGroupId]], 0, []])
       })
 
       it('stays where it was when the widening can\'t be recorded', async () => {
@@ -284,6 +288,7 @@ describe('Isolation by security groups', function () {
           assert.deepEqual(await isolateInterface.apply(context, isolate(true), formerly()), isolated())
         })
         assert.deepEqual(calls.map(({ action, status }) => [action, status]), [[MODIFY, 403], [MODIFY, 200], ['DescribeNetworkInterfaces', 200]])
+        assert.match(remarks.join(), /may go on/)
         assert.equal(await closed(), false)
       })
 
