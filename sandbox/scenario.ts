@@ -3,7 +3,8 @@
  */
 import { sandboxAws } from './scenarios/aws.ts'
 import { buildFleet, createProfiles } from './scenarios/fleet.ts'
-import { groupOf, registerServerImage, startMachine, type LoadedInstance } from './scenarios/machines.ts'
+import { groupsOf, subnetsOf } from './scenarios/interfaces.ts'
+import { registerServerImage, startMachine, type LoadedInstance } from './scenarios/machines.ts'
 import { buildNetwork } from './scenarios/network.ts'
 import { readScenario } from './scenarios/scenario-file.ts'
 
@@ -28,7 +29,7 @@ export async function loadScenario (directory: string, target: ScenarioTarget): 
   const aws = sandboxAws(target.endpoint, target.region)
   const profiles = new Set(scenario.instances.flatMap(({ instanceProfile }) => instanceProfile ?? []))
   const [network, imageId, roles] = await Promise.all([
-    buildNetwork(aws, scenario.name, [...new Set(scenario.instances.map(groupOf))]),
+    buildNetwork(aws, scenario.name, subnetsOf(scenario), groupsOf(scenario)),
     registerServerImage(aws),
     createProfiles(aws, [...profiles])
   ])

@@ -7,9 +7,10 @@ import { CreateLoadBalancerCommand as CreateClassicLoadBalancerCommand, Register
 import { CreateListenerCommand, CreateLoadBalancerCommand, CreateTargetGroupCommand, RegisterTargetsCommand } from '@aws-sdk/client-elastic-load-balancing-v2'
 import { AddRoleToInstanceProfileCommand, CreateInstanceProfileCommand, CreateRoleCommand, PutRolePolicyCommand } from '@aws-sdk/client-iam'
 import { named, type SandboxAws } from './aws.ts'
+import { BALANCER_SUBNETS } from './interfaces.ts'
 import type { LoadedInstance } from './machines.ts'
 import type { ScenarioNetwork } from './network.ts'
-import type { ScenarioInstance } from './scenario-file.ts'
+import { several, type ScenarioInstance } from './scenario-file.ts'
 
 /** A machine as the scenario says and as it was started. */
 export interface Member { spec: ScenarioInstance, loaded: LoadedInstance }
@@ -43,7 +44,7 @@ export async function createProfiles ({ iam }: SandboxAws, profiles: string[]): 
 /** Target groups behind an Application Load Balancer, then what registers in them: Auto Scaling, or by hand. */
 export async function buildFleet (aws: SandboxAws, network: ScenarioNetwork, imageId: string, members: Member[]): Promise<void> {
   for (const [name, group] of byName(members, 'targetGroup')) await serve(aws, network, name, group)
-  for (const [name, group] of byName(members, 'autoScalingGroup')) await keepUp(aws, network, imageId, name, group)
+  for (const [name, group] of byName(members, 'autoScalingGroup')) await keepUp(aws, imageId, name, group)
   for (const [name, group] of byName(members, 'classicLoadBalancer')) await serveClassic(aws, network, name, group)
 }
 
@@ -51,16 +52,19 @@ async function serve ({ elbv2 }: SandboxAws, network: ScenarioNetwork, name: str
   const group = await elbv2.send(new CreateTargetGroupCommand({ Name: name, Protocol: 'HTTP', Port: 80, VpcId: network.vpcId, TargetType: 'instance' }))
   const targetGroupArn = group.TargetGroups![0]!.TargetGroupArn!
   const balancer = await elbv2.send(new CreateLoadBalancerCommand({
-    Name: name, Subnets: network.subnetIds, SecurityGroups: members[0]!.loaded.securityGroupIds, Type: 'application'
+    Name: name, Subnets: BALANCER_SUBNETS.map((letter) => network.subnets.get(letter)!), SecurityGroups: members[0]!.loaded.securityGroupIds, Type: 'application'
   }))
   await elbv2.send(new CreateListenerCommand({
     LoadBalancerArn: balancer.LoadBalancers![0]!.LoadBalancerArn!, Protocol: 'HTTP', Port: 80, DefaultActions: [{ Type: 'forward', TargetGroupArn: targetGroupArn }]
   }))
   await elbv2.send(new RegisterTargetsCommand({ TargetGroupArn: targetGroupArn, Targets: members.map(({ loaded }) => ({ Id: loaded.instanceId })) }))
-  for (const { loaded } of members) loaded.targetGroupArn = targetGroupArn
+  for (const { loaded } of members) {
+    loaded.targetGroupArn ??= targetGroupArn
+    loaded.targetGroupArns.push(targetGroupArn)
+  }
 }
 
-async function keepUp ({ autoScaling, ec2 }: SandboxAws, network: ScenarioNetwork, imageId: string, name: string, members: Member[]): Promise<void> {
+async function keepUp ({ autoScaling, ec2 }: SandboxAws, imageId: string, name: string, members: Member[]): Promise<void> {
   const { spec, loaded } = members[0]!
   await ec2.send(new CreateLaunchTemplateCommand({
     LaunchTemplateName: name,
@@ -72,7 +76,7 @@ async function keepUp ({ autoScaling, ec2 }: SandboxAws, network: ScenarioNetwor
     },
     TagSpecifications: named('launch-template', name)
   }))
-  const targetGroups = [...new Set(members.flatMap(({ loaded }) => loaded.targetGroupArn ?? []))]
+  const targetGroups = [...new Set(members.flatMap(({ loaded }) => loaded.targetGroupArns))]
   // Empty at first: the group adopts the machines that are there and starts none of its own.
   await autoScaling.send(new CreateAutoScalingGroupCommand({
     AutoScalingGroupName: name,
@@ -80,7 +84,7 @@ async function keepUp ({ autoScaling, ec2 }: SandboxAws, network: ScenarioNetwor
     MinSize: 0,
     MaxSize: members.length + 2,
     DesiredCapacity: 0,
-    VPCZoneIdentifier: network.subnetIds[0],
+    VPCZoneIdentifier: [...new Set(members.map((member) => member.loaded.subnetId))].join(','),
     HealthCheckType: 'EC2',
     ...targetGroups.length > 0 && { TargetGroupARNs: targetGroups }
   }))
@@ -93,7 +97,7 @@ async function serveClassic ({ elb }: SandboxAws, network: ScenarioNetwork, name
   await elb.send(new CreateClassicLoadBalancerCommand({
     LoadBalancerName: name,
     Listeners: [{ Protocol: 'HTTP', LoadBalancerPort: 80, InstanceProtocol: 'HTTP', InstancePort: 80 }],
-    Subnets: [network.subnetIds[0]],
+    Subnets: BALANCER_SUBNETS.map((letter) => network.subnets.get(letter)!),
     SecurityGroups: members[0]!.loaded.securityGroupIds
   }))
   await elb.send(new RegisterInstancesWithLoadBalancerCommand({ LoadBalancerName: name, Instances: members.map(({ loaded }) => ({ InstanceId: loaded.instanceId })) }))
@@ -103,8 +107,7 @@ async function serveClassic ({ elb }: SandboxAws, network: ScenarioNetwork, name
 function byName (members: Member[], field: 'targetGroup' | 'autoScalingGroup' | 'classicLoadBalancer'): Map<string, Member[]> {
   const groups = new Map<string, Member[]>()
   for (const member of members) {
-    const name = member.spec[field]
-    if (name) groups.set(name, [...groups.get(name) ?? [], member])
+    for (const name of several(member.spec[field])) groups.set(name, [...groups.get(name) ?? [], member])
   }
   return groups
 }

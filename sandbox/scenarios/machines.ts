@@ -3,17 +3,26 @@
  */
 import { join } from 'node:path'
 import {
-  AllocateAddressCommand, AssociateAddressCommand, AttachNetworkInterfaceCommand, CreateNetworkInterfaceCommand, DescribeImagesCommand,
-  DescribeInstancesCommand, ModifyNetworkInterfaceAttributeCommand, RegisterImageCommand, RunInstancesCommand, waitUntilInstanceRunning, type Instance
+  AllocateAddressCommand, AssignIpv6AddressesCommand, AssociateAddressCommand, AttachNetworkInterfaceCommand, CreateNetworkInterfaceCommand,
+  DescribeImagesCommand, DescribeInstancesCommand, ModifyNetworkInterfaceAttributeCommand, RegisterImageCommand, RunInstancesCommand,
+  waitUntilInstanceRunning, type EC2Client, type Instance
 } from '@aws-sdk/client-ec2'
 import { CreateKeyCommand } from '@aws-sdk/client-kms'
 import { buildImage } from '../disks/build-image.ts'
 import { bind, named, type SandboxAws } from './aws.ts'
+import { interfacesOf, type WholeInterface } from './interfaces.ts'
 import type { ScenarioNetwork } from './network.ts'
 import { readAttributes, several, type ScenarioInstance, type ScenarioVolume } from './scenario-file.ts'
 
 const MIB_PER_GIB = 1024
-const DEFAULT_GROUP = 'app'
+
+export interface LoadedInterface {
+  interfaceId: string
+  subnetId: string
+  securityGroupIds: string[]
+  ipv6Addresses: string[]
+  elasticIp?: string
+}
 
 export interface LoadedInstance {
   instanceId: string
@@ -21,20 +30,23 @@ export interface LoadedInstance {
   volumeIds: string[]
   /** The primary interface first. */
   interfaceIds: string[]
+  /** The same, with what each has. */
+  interfaces: LoadedInterface[]
   vpcId: string
+  /** The primary interface's, as are the groups. */
   subnetId: string
   securityGroupIds: string[]
   privateIp: string
   autoScalingGroup?: string
+  /** The first of its target groups. */
   targetGroupArn?: string
+  targetGroupArns: string[]
   classicLoadBalancer?: string
+  /** The first of its Elastic IPs. */
   elasticIp?: string
+  elasticIpAllocationIds: string[]
+  instanceProfile?: string
   roleName?: string
-}
-
-/** The name of the security group that an instance of the scenario is in. */
-export function groupOf (instance: ScenarioInstance): string {
-  return instance.securityGroup ?? instance.autoScalingGroup ?? DEFAULT_GROUP
 }
 
 /** The machine image that the scenario's machines start from; registered once. */
@@ -70,32 +82,56 @@ export interface MachineContext {
 /** Starts one machine of the scenario and gives it everything the scenario says it has. */
 export async function startMachine (context: MachineContext, spec: ScenarioInstance): Promise<LoadedInstance> {
   const { aws: { ec2 }, network, control } = context
-  const groupId = network.groups.get(groupOf(spec))!
-  const { instance, volumeIds } = await launch(context, spec, groupId)
+  const [primary, ...more] = interfacesOf(spec)
+  const { instance, volumeIds } = await launch(context, spec, primary!)
   const instanceId = instance.InstanceId!
-  const primary = instance.NetworkInterfaces![0]!.NetworkInterfaceId!
-  const more = await addInterfaces(context, spec, instanceId, groupId)
+  const ids = [instance.NetworkInterfaces![0]!.NetworkInterfaceId!]
+  for (const [index, wanted] of more.entries()) ids.push(await addInterface(context, spec, instanceId, index + 1, wanted))
   const loaded: LoadedInstance = {
     instanceId,
     volumeIds,
-    interfaceIds: [primary, ...more],
+    interfaceIds: ids,
+    interfaces: [],
     vpcId: network.vpcId,
-    subnetId: network.subnetIds[0],
-    securityGroupIds: [groupId],
-    privateIp: instance.PrivateIpAddress!
+    ...placeOf(network, primary!),
+    privateIp: instance.PrivateIpAddress!,
+    targetGroupArns: [],
+    elasticIpAllocationIds: []
   }
-  if (spec.instanceProfile) loaded.roleName = context.roles.get(spec.instanceProfile)!
-  if (spec.elasticIp) {
-    const address = await ec2.send(new AllocateAddressCommand({ Domain: 'vpc', TagSpecifications: named('elastic-ip', spec.name) }))
-    // By interface: EC2 refuses an instance id when there is more than one.
-    await ec2.send(new AssociateAddressCommand({ AllocationId: address.AllocationId!, NetworkInterfaceId: primary }))
-    loaded.elasticIp = address.PublicIp!
+  for (const [index, wanted] of [primary!, ...more].entries()) {
+    const interfaceId = ids[index]!
+    const address = wanted.elasticIp ? await giveElasticIp(ec2, spec.name, interfaceId) : undefined
+    const ipv6Addresses = wanted.ipv6 ? await giveIpv6Address(ec2, interfaceId) : []
+    loaded.interfaces.push({ interfaceId, ...placeOf(network, wanted), ipv6Addresses, ...address && { elasticIp: address.publicIp } })
+    if (!address) continue
+    loaded.elasticIp ??= address.publicIp
+    loaded.elasticIpAllocationIds.push(address.allocationId)
   }
+  if (spec.instanceProfile) Object.assign(loaded, { instanceProfile: spec.instanceProfile, roleName: context.roles.get(spec.instanceProfile)! })
   if (control) await bindMachine(context, spec, loaded)
   return loaded
 }
 
-async function launch ({ aws, scenario, network, imageId }: MachineContext, spec: ScenarioInstance, groupId: string): Promise<{ instance: Instance, volumeIds: string[] }> {
+function placeOf ({ subnets, groups }: ScenarioNetwork, { subnet, securityGroups }: WholeInterface): { subnetId: string, securityGroupIds: string[] } {
+  return { subnetId: subnets.get(subnet)!, securityGroupIds: securityGroups.map((name) => groups.get(name)!) }
+}
+
+async function giveElasticIp (ec2: EC2Client, name: string, interfaceId: string): Promise<{ publicIp: string, allocationId: string }> {
+  const { PublicIp, AllocationId } = await ec2.send(new AllocateAddressCommand({ Domain: 'vpc', TagSpecifications: named('elastic-ip', name) }))
+  // By interface: EC2 refuses an instance id when there is more than one.
+  await ec2.send(new AssociateAddressCommand({ AllocationId: AllocationId!, NetworkInterfaceId: interfaceId }))
+  return { publicIp: PublicIp!, allocationId: AllocationId! }
+}
+
+async function giveIpv6Address (ec2: EC2Client, interfaceId: string): Promise<string[]> {
+  const answer = await ec2.send(new AssignIpv6AddressesCommand({ NetworkInterfaceId: interfaceId, Ipv6AddressCount: 1 }))
+  return answer.AssignedIpv6Addresses!
+}
+
+async function launch (
+  { aws, scenario, network, imageId }: MachineContext, spec: ScenarioInstance, primary: WholeInterface
+): Promise<{ instance: Instance, volumeIds: string[] }> {
+  const { subnetId, securityGroupIds } = placeOf(network, primary)
   const mappings = await Promise.all(spec.volumes.map(async (volume) => ({
     DeviceName: volume.device,
     Ebs: { VolumeSize: Math.ceil(volume.sizeMiB / MIB_PER_GIB), VolumeType: 'gp3' as const, DeleteOnTermination: true, ...await encryptionOf(aws, spec, volume) }
@@ -105,8 +141,8 @@ async function launch ({ aws, scenario, network, imageId }: MachineContext, spec
     InstanceType: spec.type as never,
     MinCount: 1,
     MaxCount: 1,
-    SubnetId: network.subnetIds[0],
-    SecurityGroupIds: [groupId],
+    SubnetId: subnetId,
+    SecurityGroupIds: securityGroupIds,
     BlockDeviceMappings: mappings,
     IamInstanceProfile: spec.instanceProfile ? { Name: spec.instanceProfile } : undefined,
     UserData: Buffer.from(spec.userData ?? `#cloud-config\nhostname: ${spec.name}\n`).toString('base64'),
@@ -131,18 +167,17 @@ async function encryptionOf ({ kms }: SandboxAws, spec: ScenarioInstance, { encr
   return { Encrypted: true, KmsKeyId: key.KeyMetadata!.Arn! }
 }
 
-async function addInterfaces ({ aws: { ec2 }, network }: MachineContext, spec: ScenarioInstance, instanceId: string, groupId: string): Promise<string[]> {
-  const ids: string[] = []
-  for (let index = 1; index < (spec.interfaces ?? 1); index++) {
-    const created = await ec2.send(new CreateNetworkInterfaceCommand({
-      SubnetId: network.subnetIds[0], Groups: [groupId], Description: `${spec.name} interface ${index}`, TagSpecifications: named('network-interface', `${spec.name}-${index}`)
-    }))
-    const id = created.NetworkInterface!.NetworkInterfaceId!
-    const attached = await ec2.send(new AttachNetworkInterfaceCommand({ NetworkInterfaceId: id, InstanceId: instanceId, DeviceIndex: index }))
-    await ec2.send(new ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId: id, Attachment: { AttachmentId: attached.AttachmentId!, DeleteOnTermination: true } }))
-    ids.push(id)
-  }
-  return ids
+async function addInterface (
+  { aws: { ec2 }, network }: MachineContext, spec: ScenarioInstance, instanceId: string, index: number, wanted: WholeInterface
+): Promise<string> {
+  const { subnetId, securityGroupIds } = placeOf(network, wanted)
+  const created = await ec2.send(new CreateNetworkInterfaceCommand({
+    SubnetId: subnetId, Groups: securityGroupIds, Description: `${spec.name} interface ${index}`, TagSpecifications: named('network-interface', `${spec.name}-${index}`)
+  }))
+  const id = created.NetworkInterface!.NetworkInterfaceId!
+  const attached = await ec2.send(new AttachNetworkInterfaceCommand({ NetworkInterfaceId: id, InstanceId: instanceId, DeviceIndex: index }))
+  await ec2.send(new ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId: id, Attachment: { AttachmentId: attached.AttachmentId!, DeleteOnTermination: true } }))
+  return id
 }
 
 async function bindMachine ({ control, directory, cacheDir }: MachineContext, spec: ScenarioInstance, { instanceId, volumeIds }: LoadedInstance): Promise<void> {

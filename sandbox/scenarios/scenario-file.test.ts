@@ -6,8 +6,6 @@ import { fileURLToPath } from 'node:url'
 import { volumeImage } from './machines.ts'
 import { InvalidScenario, readScenario } from './scenario-file.ts'
 
-const WEB_SHELL = fileURLToPath(new URL('web-shell', import.meta.url))
-
 describe('scenario files', () => {
   let directory: string
 
@@ -46,6 +44,49 @@ instances:
     volumes:
       - ${volume}
 `), [])
+  })
+
+  it('may say of each interface, group and target group what it is', () => {
+    assert.deepEqual(violationsOf(`
+name: small
+securityGroups:
+  - { name: peers, ingress: [{ port: 7946, from: peers }, { port: 53, from: 10.20.0.0/16 }, { port: 443, from: anywhere }, { port: 22, from: '2001:db8::/32' }] }
+instances:
+  - name: api1
+    type: m5.large
+    interfaces:
+      - { securityGroups: [peers, base], ipv6: true }
+      - { subnet: c, elasticIp: true }
+      - {}
+    securityGroups: [api, base]
+    targetGroup: [api, api-admin]
+    volumes:
+      - ${volume}
+`), [])
+  })
+
+  it('are refused for interfaces in two zones, for more groups than EC2 allows, for rules from nowhere', () => {
+    assert.deepEqual(violationsOf(`
+name: small
+securityGroups:
+  - { name: peers, ingress: [{ port: 7946, from: pears }] }
+  - { name: peers, ingress: [] }
+instances:
+  - { name: web1, type: m5.large, interfaces: [{}, { subnet: b }], securityGroup: web, securityGroups: [web], volumes: [${volume}] }
+`), [
+      'securityGroups[0].ingress[0].from: there is no security group "pears"',
+      'securityGroups[1].name: "peers" is taken',
+      'instances[0].securityGroup: is there with securityGroups; one of them says enough',
+      'instances[0].interfaces: subnet b is in another zone than the others'
+    ])
+    assert.deepEqual(violationsOf(`
+name: small
+instances:
+  - { name: web1, type: m5.large, interfaces: [{ securityGroups: [a, b, c, d, e, f] }, { ipv4: true }], volumes: [${volume}] }
+`), [
+      'instances[0].interfaces[0].securityGroups: must not have more than 5 items',
+      'instances[0].interfaces[1].ipv4: unknown key'
+    ])
   })
 
   it('are refused with every violation and its place at once', () => {
@@ -90,17 +131,20 @@ expect:
   })
 })
 
-describe('the web-shell scenario', () => {
-  it('is valid and its disks can be made', async () => {
-    const cache = mkdtempSync(join(tmpdir(), 'cleanroom-disks-'))
-    try {
-      const images = new Set<string>()
-      for (const { volumes } of readScenario(WEB_SHELL).instances) {
-        for (const volume of volumes) images.add(await volumeImage(WEB_SHELL, volume, cache))
+for (const { name, disks } of [{ name: 'web-shell', disks: 5 }, { name: 'entangled', disks: 4 }]) {
+  describe(`the ${name} scenario`, () => {
+    it('is valid and its disks can be made', async () => {
+      const directory = fileURLToPath(new URL(name, import.meta.url))
+      const cache = mkdtempSync(join(tmpdir(), 'cleanroom-disks-'))
+      try {
+        const images = new Set<string>()
+        for (const { volumes } of readScenario(directory).instances) {
+          for (const volume of volumes) images.add(await volumeImage(directory, volume, cache))
+        }
+        assert.equal(images.size, disks)
+      } finally {
+        rmSync(cache, { recursive: true, force: true })
       }
-      assert.equal(images.size, 5)
-    } finally {
-      rmSync(cache, { recursive: true, force: true })
-    }
+    })
   })
-})
+}

@@ -7,6 +7,7 @@ import { Type, type Static, type TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 import { parseDocument } from 'yaml'
 import { FileAttributes, Filesystem, Partition } from '../disks/image-spec.ts'
+import { ANYWHERE, groupNames, interfacesOf, zoneOf } from './interfaces.ts'
 
 const Name = Type.String({ pattern: '^[a-z][a-z0-9-]{0,30}$' })
 const strict = { additionalProperties: false }
@@ -24,13 +25,27 @@ export const ScenarioVolume = Type.Object({
 }, strict)
 export type ScenarioVolume = Static<typeof ScenarioVolume>
 
+/** As many as EC2 lets an interface have (Amazon VPC User Guide, "Amazon VPC quotas", Security groups). */
+const GroupNames = Type.Array(Name, { minItems: 1, maxItems: 5, uniqueItems: true })
+
+export const ScenarioInterface = Type.Object({
+  securityGroups: Type.Optional(GroupNames),
+  subnet: Type.Optional(Type.String({ pattern: '^[a-h]$', description: 'Left out: a. Subnet b is in another zone than all others' })),
+  ipv6: Type.Optional(Type.Boolean({ description: 'An address of the subnet\'s IPv6 range besides the IPv4 one' })),
+  elasticIp: Type.Optional(Type.Boolean())
+}, strict)
+export type ScenarioInterface = Static<typeof ScenarioInterface>
+
 export const ScenarioInstance = Type.Object({
   name: Name,
   type: Type.String({ pattern: '^[a-z0-9-]+\\.[a-z0-9-]+$' }),
-  interfaces: Type.Optional(Type.Integer({ minimum: 1, maximum: 8 })),
+  interfaces: Type.Optional(Type.Union([
+    Type.Integer({ minimum: 1, maximum: 8 }), Type.Array(ScenarioInterface, { minItems: 1, maxItems: 8 })
+  ], { description: 'How many, or each as it is, the primary one first' })),
   securityGroup: Type.Optional(Name),
+  securityGroups: Type.Optional(GroupNames),
   autoScalingGroup: Type.Optional(Name),
-  targetGroup: Type.Optional(Name),
+  targetGroup: Type.Optional(Type.Union([Name, Type.Array(Name, { minItems: 1, uniqueItems: true })])),
   classicLoadBalancer: Type.Optional(Name),
   elasticIp: Type.Optional(Type.Boolean()),
   instanceProfile: Type.Optional(Type.String({ pattern: '^[\\w+=,.@-]{1,64}$' })),
@@ -40,6 +55,16 @@ export const ScenarioInstance = Type.Object({
   memory: Type.Optional(Type.String())
 }, strict)
 export type ScenarioInstance = Static<typeof ScenarioInstance>
+
+/** What a security group lets in; it lets everything out, as a new one does. */
+export const ScenarioGroup = Type.Object({
+  name: Name,
+  ingress: Type.Array(Type.Object({
+    port: Type.Integer({ minimum: 1, maximum: 65_535, description: 'TCP' }),
+    from: Type.String({ description: '`anywhere`, the name of a security group, or an IPv4 or IPv6 range' })
+  }, strict))
+}, strict)
+export type ScenarioGroup = Static<typeof ScenarioGroup>
 
 /** One thing that was planted: the rule that is to find it, and where. */
 export const Expectation = Type.Object({
@@ -53,6 +78,7 @@ export type Expectation = Static<typeof Expectation>
 export const Scenario = Type.Object({
   name: Name,
   description: Type.Optional(Type.String()),
+  securityGroups: Type.Optional(Type.Array(ScenarioGroup, { description: 'Those that are named by instances alone are those of a web server' })),
   instances: Type.Array(ScenarioInstance, { minItems: 1 }),
   expect: Type.Optional(Type.Array(Expectation))
 }, strict)
@@ -79,7 +105,7 @@ export function readScenario (directory: string): Scenario {
   const violations = [...shapeViolations(Scenario, document)]
   if (violations.length > 0) throw new InvalidScenario(file, violations)
   const scenario = document as Scenario
-  violations.push(...nameViolations(scenario), ...fileViolations(directory, scenario), ...expectationViolations(scenario))
+  violations.push(...nameViolations(scenario), ...networkViolations(scenario), ...fileViolations(directory, scenario), ...expectationViolations(scenario))
   if (violations.length > 0) throw new InvalidScenario(file, violations)
   return scenario
 }
@@ -118,8 +144,12 @@ function shapeViolations (schema: TSchema, value: unknown): string[] {
     // A choice of types complains once for each; the first says enough.
     if (!violations.has(place)) violations.set(place, `${place || 'the document'}: ${message}`)
   }
-  for (const error of Value.Errors(schema, value)) {
+  const errors = Value.Errors(schema, value)
+  // What is wrong inside a value is about the type that it was meant to be: the other types of the choice say nothing.
+  const isWrongInside = (path: string): boolean => errors.some(({ instancePath }) => instancePath.startsWith(`${path}/`))
+  for (const error of errors) {
     if (error.keyword === 'boolean') continue
+    if ((error.keyword === 'type' || error.keyword === 'anyOf') && isWrongInside(error.instancePath)) continue
     if (error.keyword === 'additionalProperties') {
       for (const key of error.params.additionalProperties) add(`${error.instancePath}/${key}`, 'unknown key')
     } else if (error.keyword === 'enum') {
@@ -139,6 +169,22 @@ function nameViolations ({ instances }: Scenario): string[] {
       ...devices.flatMap((device, at) => devices.indexOf(device) < at ? [`instances[${index}].volumes[${at}].device: ${device} is taken`] : [])
     ]
   })
+}
+
+function networkViolations ({ instances, securityGroups = [] }: Scenario): string[] {
+  const groups = groupNames({ instances, securityGroups })
+  const known = (from: string): boolean => from === ANYWHERE || from.includes('/') || groups.includes(from)
+  return [
+    ...securityGroups.flatMap(({ name, ingress }, index) => [
+      ...securityGroups.findIndex((other) => other.name === name) < index ? [`securityGroups[${index}].name: "${name}" is taken`] : [],
+      ...ingress.flatMap(({ from }, at) => known(from) ? [] : [`securityGroups[${index}].ingress[${at}].from: there is no security group "${from}"`])
+    ]),
+    ...instances.flatMap((instance, index) => [
+      ...instance.securityGroup && instance.securityGroups ? [`instances[${index}].securityGroup: is there with securityGroups; one of them says enough`] : [],
+      // Amazon EC2 User Guide, "Network interfaces": all of an instance are in its zone.
+      ...new Set(interfacesOf(instance).map(({ subnet }) => zoneOf(subnet))).size > 1 ? [`instances[${index}].interfaces: subnet b is in another zone than the others`] : []
+    ])
+  ]
 }
 
 function fileViolations (directory: string, { instances }: Scenario): string[] {
