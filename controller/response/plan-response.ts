@@ -137,8 +137,8 @@ function asStep ({ kind, resource, words, needs, before, after }: PlannedAction)
   return { phase: 'containing', action: kind, resource, change: words, needs, ...before && { before }, ...after && { after: WAITS_FOR[after] } }
 }
 
-/** Pure. */
-function notes (facts: InstanceFacts, around: Surroundings, { containment }: Plan): string[] {
+/** What else a person should know before saying yes. Pure. */
+export function notes (facts: InstanceFacts, around: Surroundings, { containment }: Plan): string[] {
   const { autoScaling, scheduledEvents, ssmEndpoints, accessKeys, unread } = around
   const inactive = accessKeys.filter(({ active }) => !active).map(({ accessKeyId }) => accessKeyId)
   const atLeast = autoScaling && autoScaling.desiredCapacity - 1 < autoScaling.minSize
