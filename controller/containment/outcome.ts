@@ -29,9 +29,13 @@ export function cutOffAt (actions: ContainmentAction[]): string | undefined {
 /** What keeps a host cut off for as long as it stands. */
 const CUTS: readonly string[] = ['isolate-interface', 'isolate-subnet', 'block-dns']
 
+/** Whether something that release begins with still keeps the host from being reached. */
+export function isCutOff (actions: ContainmentAction[]): boolean {
+  return actions.some(({ action, state, before }) => CUTS.includes(action) && before !== undefined && (state === 'done' || state === 'failed'))
+}
+
 /** `released` when nothing of ours cuts the host off any more and nothing failed; what is gone is only noted. */
 export function releaseState (actions: ContainmentAction[]): Containment['state'] {
-  const left = actions.filter(({ action, state, before, error }) =>
-    state !== 'undone' && before !== undefined && (error !== undefined || (CUTS.includes(action) && state === 'done')))
-  return left.length === 0 ? 'released' : 'partial'
+  const failed = actions.some(({ state, before, error }) => state !== 'undone' && before !== undefined && error !== undefined)
+  return isCutOff(actions) || failed ? 'partial' : 'released'
 }

@@ -91,12 +91,15 @@ export function registerContainment (parts: ResponseParts, survey: Survey): Cont
     const { incidentId, target } = input
     const latest = new Map((input.prepared ?? []).map((action) => [action.key, action]))
     const keep = (results: ContainmentAction[]): void => { for (const result of results) latest.set(result.key, result) }
-    let facts = input.facts ?? await read(parts, input, 0)
+    let found = input.facts ?? await read(parts, input, 0)
+    let facts = found
     let around = NOTHING_KNOWN
     let proof: ContainmentProof | undefined
     for (let round = 1; ; round++) {
-      if (round > 1) facts = await read(parts, input, round)
-      const policy = await step(`contain.plan/${round}`, POLICY.record, () => planRound(parts, input, facts))
+      if (round > 1) found = await read(parts, input, round)
+      const planned = await step(`contain.plan/${round}`, POLICY.record, () => planRound(parts, input, found))
+      const { policy } = planned
+      facts = planned.facts
       const done = [...latest.values()].filter(({ key }) => !isExposed(key, facts, proof))
       const of: RoundInput = { ...input, facts, policy, round, done }
       const id = (lane: string): string => `${lane}/${incidentId}/${facts.instanceId}/${input.generation}.${input.occasion}.${round}`
@@ -233,16 +236,27 @@ function modeOf ({ mode }: ContainmentPolicy, { ssmEndpoints }: Surroundings, ca
   return mode === 'ssm' && !captureEnded && ssmEndpoints.length > 0 ? 'ssm' : 'full'
 }
 
-/** Records the plan; answers the policy of this round: interfaces that are isolated already need no swap. */
-async function planRound (parts: ResponseParts, input: ContainmentInput, facts: InstanceFacts): Promise<ContainmentPolicy> {
-  let policy = input.policy
+/**
+ * Records the plan of a round; answers the policy and the facts it is made from. Interfaces that are isolated
+ * already need no swap, and a profile that containment took away still tells the role.
+ */
+async function planRound (parts: ResponseParts, input: ContainmentInput, found: InstanceFacts): Promise<{ policy: ContainmentPolicy, facts: InstanceFacts }> {
+  let { policy } = input
+  let facts = found
   await recordPlan(parts, input, ({ actions }) => {
     const group = actions.find(({ action }) => action === 'prepare-isolation-group')?.after as { groupId?: string } | undefined
-    const isolated = facts.interfaces.every(({ securityGroupIds }) => securityGroupIds.length === 1 && securityGroupIds[0] === group?.groupId)
+    const isolated = found.interfaces.every(({ securityGroupIds }) => securityGroupIds.length === 1 && securityGroupIds[0] === group?.groupId)
     if (isolated) policy = { ...policy, trackedConnections: 'leave' }
+    facts = withProfile(found, actions)
     return planCutOff(facts, policy)
   })
-  return policy
+  return { policy, facts }
+}
+
+/** The facts with the instance profile that the instance had before containment. */
+export function withProfile (facts: InstanceFacts, actions: ContainmentAction[]): InstanceFacts {
+  const before = actions.find(({ action }) => action === 'remove-instance-profile')?.before as { instanceProfileArn?: string | null } | undefined
+  return facts.instanceProfileArn !== undefined || !before?.instanceProfileArn ? facts : { ...facts, instanceProfileArn: before.instanceProfileArn }
 }
 
 async function recordPlan (parts: ResponseParts, input: ContainmentInput, planOf: (containment: Containment) => PlannedAction[], around?: Surroundings): Promise<void> {
@@ -283,7 +297,7 @@ async function recordOutcome (
   await change(parts, input, (containment, incident) => {
     containment.state = state
     containment.proof = proof
-    containment.residualRisks = residualRisks(facts, around, policy)
+    containment.residualRisks = residualRisks(facts, around, policy, input.rungs)
     containment.rungs = offeredRungs(facts, around, policy)
     delete containment.underway
     if (!at) return

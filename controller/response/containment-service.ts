@@ -14,6 +14,7 @@ import { readInstance } from '../triage/read-instance.ts'
 import { surveyInstance } from '../triage/survey-instance.ts'
 import { actionContext } from './containment-context.ts'
 import { againId } from './contain-again-lane.ts'
+import { withProfile } from './containment-lane.ts'
 import type { Asker } from './incident-service.ts'
 import type { ResponseParts } from './parts.ts'
 import { releaseId } from './release-lane.ts'
@@ -61,7 +62,7 @@ export class ContainmentService {
     return {
       targets: await Promise.all(chosen(incident, instanceIds).map(async (target) => {
         const clients = triageClients(this.#parts.clients, target)
-        const { facts } = await readInstance(clients, target, target.instanceId, new Date())
+        const facts = withProfile((await readInstance(clients, target, target.instanceId, new Date())).facts, target.containment.actions)
         const { facts: around } = await surveyInstance(clients, facts, { accessKeyIds: [] })
         const policy = incident.plan.containment
         const without = new Set(planSurroundings(facts, around, policy).map(({ kind, resource, words }) => `${kind} ${resource} ${words}`))

@@ -5,7 +5,7 @@
  * It needs two people (incident-service.ts). An action that can't be taken back stays as it is, is named,
  * and holds no other up; nothing is made more open than it was before the incident.
  */
-import { releaseState } from '../containment/outcome.ts'
+import { isCutOff, releaseState } from '../containment/outcome.ts'
 import { proveRelease } from '../containment/release-proof.ts'
 import { plannedOf, recordUndoFailure, undoAction, undoOrder } from '../containment/undo-action.ts'
 import { belongsToEngine, failureOf, step, workflow, type Workflow } from '../durable/durable.ts'
@@ -14,6 +14,9 @@ import type { Containment, ContainmentAction, Decision, Proof, Target } from '..
 import { actionContext } from './containment-context.ts'
 import type { ResponseParts } from './parts.ts'
 import { POLICY } from './step-policies.ts'
+
+/** What hands the instance to something that checks its health. */
+const RETURNS_TO_SERVICE: readonly string[] = ['leave-auto-scaling', 'leave-target-group', 'leave-classic-load-balancer']
 
 export interface ReleaseInput { incidentId: string, decisionId: string }
 
@@ -59,6 +62,12 @@ async function releaseTarget (parts: ResponseParts, { incidentId, ticket, decisi
   const undone = undoOrder(containment.actions)
   for (const action of undone) {
     let result: ContainmentAction
+    if (RETURNS_TO_SERVICE.includes(action.action) && isCutOff([...latest.values()])) {
+      // A group or load balancer would find it unhealthy, and Auto Scaling would terminate it.
+      latest.set(action.key, { ...action, note: 'Left as it is: the instance is still cut off.' })
+      await step(`release.left/${action.action}/${action.resource}`, POLICY.record, () => put(parts, incidentId, instanceId, latest.get(action.key)!))
+      continue
+    }
     try {
       result = await step(`release.${action.action}/${action.resource}`, POLICY.contain, async () => await undoAction(custody, context, action, decision.id, parameters))
     } catch (error) {

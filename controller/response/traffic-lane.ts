@@ -19,7 +19,7 @@ export function registerTraffic (parts: ResponseParts, survey: Survey): Workflow
   const { clients, custody, incidents } = parts
   return workflow('watch-traffic', async ({ incidentId, facts, accessKeyIds }: TrafficInput) => {
     const { instanceId } = facts
-    const { flowLogs } = valueOf(await (await start(survey, surveyId(incidentId, instanceId, '1'), { incidentId, facts, accessKeyIds })).outcome()).facts
+    const { flowLogs, ssmEndpoints } = valueOf(await (await start(survey, surveyId(incidentId, instanceId, '1'), { incidentId, facts, accessKeyIds })).outcome()).facts
     const logs = clients.logs(facts, 'acquire')
     const interfaces = facts.interfaces.map(({ interfaceId }) => interfaceId)
     const deadline = await now() + WAIT.trafficMs
@@ -27,10 +27,10 @@ export function registerTraffic (parts: ResponseParts, survey: Survey): Workflow
       const over = await now() > deadline
       const ended = await step(`traffic.look/${asked}`, POLICY.poll, async () => {
         const { phase, targets } = await incidents.get(incidentId)
-        const { containedAt } = targets.find((target) => target.instanceId === instanceId)!.containment
+        const { containedAt, mode } = targets.find((target) => target.instanceId === instanceId)!.containment
         // Nothing may be recorded behind the manifest.
         if (containedAt === undefined || phase === 'closing' || phase === 'closed') return true
-        const traffic = await lookForTraffic(logs, flowLogs, interfaces, new Date(containedAt), new Date())
+        const traffic = await lookForTraffic(logs, flowLogs, interfaces, new Date(containedAt), new Date(), mode === 'ssm' ? ssmEndpoints.flatMap(({ addresses }) => addresses) : [])
         const certain = traffic.state === 'stopped' || traffic.state === 'continues' || flowLogs.every(({ destination }) => destination !== 'cloud-watch-logs')
         await record(certain || over ? traffic : { ...traffic, state: 'watching' }, certain || over)
         return certain || over
