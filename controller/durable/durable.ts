@@ -9,6 +9,7 @@
  * back as a plain Error, and a workflow that throws is never recovered.
  */
 import { DBOS } from '@dbos-inc/dbos-sdk'
+import { mayBeRepeated } from '../database/database-errors.ts'
 import { CleanroomError, codeOf, messageOf, type ErrorCode } from '../incident/errors.ts'
 
 export interface Failure { code: ErrorCode, message: string, extra: Record<string, unknown> }
@@ -29,13 +30,10 @@ export interface Running<T> {
 
 export type Workflow<A extends unknown[], T> = (...args: A) => Promise<Outcome<T>>
 
-const TRANSIENT: readonly ErrorCode[] = ['AWS_THROTTLED', 'AWS_UNAVAILABLE', 'AWS_BUSY', 'TIMED_OUT']
-/** SQLSTATE classes of a database that is away or restarting (PostgreSQL, "Error Codes"), and codes of a broken connection. */
-const DATABASE_AWAY = /^(08|40|53|57P)|^ECONN|^EPIPE|^ETIMEDOUT/
+const TRANSIENT: readonly ErrorCode[] = ['AWS_THROTTLED', 'AWS_UNAVAILABLE', 'AWS_BUSY', 'TIMED_OUT', 'DATABASE_UNAVAILABLE']
 
-function isTransient (error: unknown, { code, message }: Failure): boolean {
-  const own = String((error as { code?: unknown } | null)?.code ?? '')
-  return TRANSIENT.includes(code) || DATABASE_AWAY.test(own) || /Connection terminated|exceeded when trying to connect/.test(message)
+function isTransient (error: unknown, { code }: Failure): boolean {
+  return TRANSIENT.includes(code) || mayBeRepeated(error)
 }
 
 export function failureOf (error: unknown): Failure {
