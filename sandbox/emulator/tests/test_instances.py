@@ -163,18 +163,6 @@ def test_metadata_options_that_are_not_named_stay(cloud, ec2):
     assert (options["HttpTokens"], options["HttpPutResponseHopLimit"], options["HttpEndpoint"]) == ("required", 2, "disabled")
 
 
-def test_a_replaced_profile_shows_in_the_instance(cloud, ec2, emulator, profile):
-    emulator.client("iam").create_instance_profile(InstanceProfileName="quarantine")
-    instance_id = cloud.instance(IamInstanceProfile={"Name": profile})
-    [association] = ec2.describe_iam_instance_profile_associations(Filters=[{"Name": "instance-id", "Values": [instance_id]}])[
-        "IamInstanceProfileAssociations"
-    ]
-    ec2.replace_iam_instance_profile_association(
-        AssociationId=association["AssociationId"], IamInstanceProfile={"Name": "quarantine"}
-    )
-    assert cloud.described(instance_id)["IamInstanceProfile"]["Arn"].endswith("/quarantine")
-
-
 def test_the_console_shows_a_boot_and_a_screen_while_it_runs(cloud, ec2, refused):
     instance_id = cloud.instance()
     output = ec2.get_console_output(InstanceId=instance_id)["Output"]

@@ -17,6 +17,7 @@ from moto.ec2.models.elastic_block_store import Snapshot, Volume
 from moto.ec2.models.elastic_ip_addresses import ElasticAddress
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.flow_logs import FlowLogs
+from moto.ec2.models.network_acls import NetworkAcl
 from moto.ec2.models.security_groups import SecurityGroup, SecurityGroupRule
 from moto.ec2.models.vpcs import VPCEndPoint
 from moto.ec2.utils import (
@@ -99,6 +100,10 @@ FILTERS: dict[type, dict[str, Reader]] = {
     ElasticAddress: {
         "network-border-group": lambda address: address.network_border_group,
         "network-interface-owner-id": lambda address: address.network_interface_owner_id,
+    },
+    NetworkAcl: {
+        "entry.ipv6-cidr": lambda acl: [entry.ipv6_cidr_block for entry in acl.network_acl_entries],
+        "network-acl-id": lambda acl: acl.id,
     },
     NetworkInterface: {
         "addresses.association.public-ip": _of_addresses("PublicIp"),
