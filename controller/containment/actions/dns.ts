@@ -1,0 +1,226 @@
+/**
+ * Answers no DNS query of the VPC: security groups do not filter those, so that data can leave in names that are asked for.
+ *
+ * A DNS Firewall rule group with one rule that blocks the domain list `*`, associated with the VPC before all others.
+ * Everything is found again by its name, so that an attempt goes on where another was cut off; each creation has a
+ * request id of its own, so that a repeated request makes nothing twice. Sources: Amazon Route 53 Developer Guide,
+ * "Using DNS Firewall to filter outbound DNS traffic"; Amazon Route 53 API Reference, "AssociateFirewallRuleGroup".
+ */
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { awsCode, isGone } from '../../aws/aws-errors.ts'
+import type { FirewallDomainList, FirewallRule, FirewallRuleGroup, FirewallRuleGroupAssociation, ResolverCalls, ResolverClient } from '../../aws/resolver-client.ts'
+import { CleanroomError } from '../../incident/errors.ts'
+import { incidentTags, TAG } from '../../incident/tags.ts'
+import type { Action, ActionContext, State } from './action.ts'
+
+const EVERY_NAME = '*'
+/** API reference: "The allowed values for Priority are between 100 and 9900", the lowest is asked first. */
+const [FIRST_PRIORITY, LAST_PRIORITY] = [100, 9900]
+const RULE_PRIORITY = 1
+const PAGE = 100
+
+type Listing = 'ListFirewallDomainLists' | 'ListFirewallRuleGroups' | 'ListFirewallRuleGroupAssociations' | 'ListFirewallRules' | 'ListFirewallDomains'
+
+/** All pages of a listing, of which `items` takes what it lists. */
+async function all<Name extends Listing, Item> (
+  resolver: ResolverClient, name: Name, input: ResolverCalls[Name]['input'], items: (page: ResolverCalls[Name]['output']) => Item[] | undefined
+): Promise<Item[]> {
+  const found: Item[] = []
+  let NextToken: string | undefined
+  do {
+    const page = await resolver.call(name, { ...input, MaxResults: PAGE, ...NextToken !== undefined && { NextToken } })
+    found.push(...items(page) ?? [])
+    NextToken = page.NextToken
+  } while (NextToken)
+  return found
+}
+
+/** At most 64 characters of letters, digits, `-`, `_` and blanks: an incident's id has 26, an instance's 19. */
+function nameOf ({ incidentId, instanceId }: ActionContext): string {
+  return `cleanroom-${incidentId}-${instanceId}`
+}
+
+interface Found {
+  list?: FirewallDomainList
+  group?: FirewallRuleGroup
+  association?: FirewallRuleGroupAssociation
+  /** Associations of the VPC that are not ours. */
+  others: FirewallRuleGroupAssociation[]
+}
+
+async function associations ({ clients: { resolver } }: ActionContext, VpcId: string): Promise<FirewallRuleGroupAssociation[]> {
+  return await all(resolver, 'ListFirewallRuleGroupAssociations', { VpcId }, (page) => page.FirewallRuleGroupAssociations)
+}
+
+async function find (context: ActionContext, vpcId: string): Promise<Found> {
+  const { resolver } = context.clients
+  const name = nameOf(context)
+  const [lists, groups, ofVpc] = await Promise.all([
+    all(resolver, 'ListFirewallDomainLists', {}, (page) => page.FirewallDomainLists),
+    all(resolver, 'ListFirewallRuleGroups', {}, (page) => page.FirewallRuleGroups),
+    associations(context, vpcId)
+  ])
+  const [list, group, association] = [lists, groups, ofVpc].map((items) => items.find(({ Name }) => Name === name)) as
+    [FirewallDomainList | undefined, FirewallRuleGroup | undefined, FirewallRuleGroupAssociation | undefined]
+  return {
+    ...list && { list },
+    ...group && { group },
+    ...association && { association },
+    others: ofVpc.filter(({ Name }) => Name !== name)
+  }
+}
+
+async function domainsOf (resolver: ResolverClient, FirewallDomainListId: string): Promise<string[]> {
+  return await all(resolver, 'ListFirewallDomains', { FirewallDomainListId }, (page) => page.Domains)
+}
+
+async function rulesOf (resolver: ResolverClient, FirewallRuleGroupId: string): Promise<FirewallRule[]> {
+  return await all(resolver, 'ListFirewallRules', { FirewallRuleGroupId }, (page) => page.FirewallRules)
+}
+
+function isBlock (rule: FirewallRule, listId: string): boolean {
+  return rule.FirewallDomainListId === listId && rule.Action === 'BLOCK' && rule.BlockResponse === 'NODATA'
+}
+
+/** Resolver shows a lone `*` with or without the dot that ends every name. */
+function isEveryName (domains: string[]): boolean {
+  return domains.length === 1 && domains[0]!.replace(/(?<=.)\.$/, '') === EVERY_NAME
+}
+
+/** Blocked is what is associated whole, with the one rule that blocks every name and no other. */
+async function stateOf ({ clients: { resolver } }: ActionContext, { list, group, association }: Found): Promise<State> {
+  if (!list || !group || association?.Status !== 'COMPLETE') return { blocked: false }
+  const [domains, rules] = await Promise.all([domainsOf(resolver, list.Id), rulesOf(resolver, group.Id)])
+  return { blocked: isEveryName(domains) && rules.length === 1 && isBlock(rules[0]!, list.Id) }
+}
+
+/** Polls until it is so. @throws CleanroomError AWS_BUSY after the wait; the next attempt goes on */
+async function until (so: () => Promise<boolean>, what: string, { waitMs, pollMs }: Patience): Promise<void> {
+  const end = Date.now() + waitMs
+  while (!await so()) {
+    if (Date.now() >= end) throw new CleanroomError('AWS_BUSY', `${what} is still under way.`)
+    await sleep(pollMs)
+  }
+}
+
+export interface Patience { waitMs: number, pollMs: number }
+
+export function blockDnsWithin (patience: Patience): Action {
+  const observe: Action['observe'] = async (context, { resource }) => await stateOf(context, await find(context, resource))
+  return {
+    observe,
+    apply: async (context, planned) => {
+      const found = await find(context, planned.resource)
+      const [listId, groupId] = await Promise.all([everyName(context, found.list, patience), ruleGroup(context, found.group)])
+      await blockAll(context, groupId, listId)
+      await associate(context, planned.resource, groupId, found, patience)
+      return await observe(context, planned)
+    },
+    undo: async (context, planned) => {
+      const found = await find(context, planned.resource)
+      await disassociate(context, planned.resource, found, patience)
+      const left = await remove(context, found)
+      const now = await observe(context, planned)
+      return { now, restored: now.blocked === false, ...left !== undefined && { note: left } }
+    }
+  }
+}
+
+export const blockDns = blockDnsWithin({ waitMs: 20_000, pollMs: 1_000 })
+
+/** What every creation is sent with. */
+function creation (context: ActionContext): { CreatorRequestId: string, Name: string, Tags: Array<{ Key: string, Value: string }> } {
+  return { CreatorRequestId: randomUUID(), Name: nameOf(context), Tags: incidentTags(context.incidentId, 'isolation', { [TAG.instance]: context.instanceId }) }
+}
+
+async function everyName (context: ActionContext, found: FirewallDomainList | undefined, patience: Patience): Promise<string> {
+  const { resolver } = context.clients
+  const { Id } = found ?? (await resolver.call('CreateFirewallDomainList', creation(context))).FirewallDomainList
+  if (found === undefined || !isEveryName(await domainsOf(resolver, Id))) {
+    await resolver.call('UpdateFirewallDomains', { FirewallDomainListId: Id, Operation: 'REPLACE', Domains: [EVERY_NAME] })
+  }
+  await until(async () => (await resolver.call('GetFirewallDomainList', { FirewallDomainListId: Id })).FirewallDomainList.Status === 'COMPLETE',
+    `The change of the domain list ${Id}`, patience)
+  return Id
+}
+
+async function ruleGroup (context: ActionContext, found: FirewallRuleGroup | undefined): Promise<string> {
+  return (found ?? (await context.clients.resolver.call('CreateFirewallRuleGroup', creation(context))).FirewallRuleGroup).Id
+}
+
+/** One rule in the group, ours: any other could let names through before it. */
+async function blockAll (context: ActionContext, FirewallRuleGroupId: string, FirewallDomainListId: string): Promise<void> {
+  const { resolver } = context.clients
+  const rules = await rulesOf(resolver, FirewallRuleGroupId)
+  await deleteRules(resolver, rules.filter((rule) => !isBlock(rule, FirewallDomainListId)))
+  if (rules.some((rule) => isBlock(rule, FirewallDomainListId))) return
+  const { Tags: _, ...untagged } = creation(context)
+  await resolver.call('CreateFirewallRule', {
+    ...untagged, FirewallRuleGroupId, FirewallDomainListId, Priority: RULE_PRIORITY, Action: 'BLOCK', BlockResponse: 'NODATA'
+  })
+}
+
+async function deleteRules (resolver: ResolverClient, rules: FirewallRule[]): Promise<void> {
+  await Promise.all(rules.map(async ({ FirewallRuleGroupId, FirewallDomainListId }) => {
+    await resolver.call('DeleteFirewallRule', { FirewallRuleGroupId, FirewallDomainListId }).catch((error: unknown) => { if (!isGone(error)) throw error })
+  }))
+}
+
+async function associate (context: ActionContext, VpcId: string, FirewallRuleGroupId: string, found: Found, patience: Patience): Promise<void> {
+  const mine = async (): Promise<FirewallRuleGroupAssociation | undefined> =>
+    (await associations(context, VpcId)).find(({ Name }) => Name === nameOf(context))
+  let association = found.association
+  if (association?.Status === 'DELETING') {
+    await until(async () => await mine() === undefined, `The removal of ${association!.Id}`, patience)
+    association = undefined
+  }
+  association ??= (await context.clients.resolver.call('AssociateFirewallRuleGroup', {
+    ...creation(context), FirewallRuleGroupId, VpcId, Priority: freePriority(found.others)
+  })).FirewallRuleGroupAssociation
+  await until(async () => (await mine())?.Status === 'COMPLETE', `The association ${association.Id}`, patience)
+  const first = found.others.filter(({ Priority }) => Priority < association.Priority).map(({ Id }) => Id).sort()
+  if (first.length > 0) context.remark?.(`${first.join(', ')} comes first in the VPC: what its rules allow is still answered.`)
+}
+
+/** The lowest that is free: no two associations of a VPC may have the same. */
+function freePriority (others: FirewallRuleGroupAssociation[]): number {
+  const taken = new Set(others.map(({ Priority }) => Priority))
+  for (let priority = FIRST_PRIORITY; priority <= LAST_PRIORITY; priority++) if (!taken.has(priority)) return priority
+  throw new CleanroomError('AWS_ERROR', 'Every priority of the VPC is taken by another DNS Firewall rule group.')
+}
+
+async function disassociate (context: ActionContext, vpcId: string, { association }: Found, patience: Patience): Promise<void> {
+  if (association === undefined) return
+  if (association.Status !== 'DELETING') {
+    await context.clients.resolver.call('DisassociateFirewallRuleGroup', { FirewallRuleGroupAssociationId: association.Id })
+      .catch((error: unknown) => { if (!isGone(error)) throw error })
+  }
+  await until(async () => !(await associations(context, vpcId)).some(({ Id }) => Id === association.Id), `The removal of ${association.Id}`, patience)
+}
+
+/** Deletes the rules, the group and the list; what somebody else uses stays, and is told. */
+async function remove ({ clients: { resolver } }: ActionContext, { list, group }: Found): Promise<string | undefined> {
+  const unused = async (id: string, deleted: Promise<unknown>): Promise<string | undefined> => {
+    try {
+      await deleted
+    } catch (error) {
+      if (isGone(error)) return undefined
+      if (awsCode(error) !== 'ConflictException') throw error
+      return `${id} is still used elsewhere; delete it when nothing uses it any more.`
+    }
+    return undefined
+  }
+  const notes: Array<string | undefined> = []
+  if (group) {
+    const elsewhere = await all(resolver, 'ListFirewallRuleGroupAssociations', { FirewallRuleGroupId: group.Id }, (page) => page.FirewallRuleGroupAssociations)
+    if (elsewhere.length > 0) {
+      return `Somebody associated ${group.Id} with ${elsewhere.map(({ VpcId }) => VpcId).sort().join(', ')}; it was left there. Delete it when nothing uses it any more.`
+    }
+    await deleteRules(resolver, await rulesOf(resolver, group.Id))
+    notes.push(await unused(group.Id, resolver.call('DeleteFirewallRuleGroup', { FirewallRuleGroupId: group.Id })))
+  }
+  if (list) notes.push(await unused(list.Id, resolver.call('DeleteFirewallDomainList', { FirewallDomainListId: list.Id })))
+  const said = notes.filter((note) => note !== undefined)
+  return said.length > 0 ? said.join(' ') : undefined
+}
