@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 
 from moto.core.request import Request
 from moto.core.routing import get_service_router
+from moto.ec2.models import ec2_backends
 from moto.iam.models import get_account_id_from, iam_backends
 from moto.sts.models import sts_backends
 
@@ -60,8 +61,13 @@ class AwsCall:
         return None
 
     def names(self, value: str) -> bool:
-        """Whether this is the value of a member of the request, at any depth, or its resource."""
-        return value == self.resource or value in _values([self.params, self.path_params])
+        """Whether this is the value of a member of the request, at any depth, its resource, or a tag's value on that."""
+        return value == self.resource or value in _values([self.params, self.path_params, self._tags()])
+
+    def _tags(self) -> dict[str, str]:
+        if self.service != "ec2" or self.resource is None:
+            return {}
+        return ec2_backends[self.account][self.region].tags.get(self.resource, {}).copy()
 
 
 def _values(member: Any) -> Iterator[str]:

@@ -21,19 +21,21 @@ class CallLog:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("a", encoding="utf-8", buffering=1) if path else None
-        self._entries: deque[dict[str, Any]] = deque(maxlen=KEPT_IN_MEMORY)
+        self._entries: deque[tuple[dict[str, Any], dict[str, Any]]] = deque(maxlen=KEPT_IN_MEMORY)
         self._lock = threading.Lock()
         self._next = 1
 
-    def append(self, entry: dict[str, Any]) -> None:
+    def append(self, entry: dict[str, Any], parameters: dict[str, Any]) -> None:
+        """The request's members are kept in memory alone: what is in them is for tests."""
         with self._lock:
             numbered = {**entry, "seq": self._next}
             self._next += 1
-            self._entries.append(numbered)
+            self._entries.append((numbered, parameters))
             if self._file:
                 self._file.write(json.dumps(numbered, separators=(",", ":")) + "\n")
 
-    def since(self, sequence: int) -> list[dict[str, Any]]:
-        """The entries numbered above `sequence`, oldest first."""
+    def since(self, sequence: int, with_parameters: bool = False) -> list[dict[str, Any]]:
+        """The entries numbered above `sequence`, oldest first; on demand each with the members of its request."""
         with self._lock:
-            return [entry for entry in self._entries if entry["seq"] > sequence]
+            later = [(entry, parameters) for entry, parameters in self._entries if entry["seq"] > sequence]
+        return [{**entry, "parameters": parameters} if with_parameters else entry for entry, parameters in later]

@@ -23,7 +23,12 @@ class ControlApi:
     def __init__(self, log: CallLog, faults: FaultScript) -> None:
         self._routes: list[tuple[str, re.Pattern[str], Handler]] = [
             ("GET", re.compile(r"health()"), lambda request, _: {"ok": True}),
-            ("GET", re.compile(r"calls()"), lambda request, _: log.since(int(request.args.get("since", 0)))),
+            (
+                "GET",
+                re.compile(r"calls()"),
+                lambda request, _: log.since(int(request.args.get("since", 0)), "parameters" in request.args),
+            ),
+            ("GET", re.compile(r"faults()"), lambda request, _: faults.counts()),
             ("PUT", re.compile(r"faults()"), lambda request, _: faults.replace(request.get_json(force=True))),
             ("PUT", re.compile(r"volumes/(vol-\w+)"), self._bind_volume),
             ("PUT", re.compile(r"instances/(i-\w+)"), lambda request, id: bindings.bind_instance(id, _object(request))),

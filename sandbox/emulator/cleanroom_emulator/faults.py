@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from .aws_call import AwsCall
 
 SERVICE_ALIASES = {"elb": "elasticloadbalancing", "elbv2": "elasticloadbalancing", "auto-scaling": "autoscaling"}
-FIELDS = {"service", "action", "resource", "rate", "times", "after", "when", "error", "delayMs"}
+FIELDS = {"service", "action", "resource", "parameter", "rate", "times", "after", "when", "error", "delayMs"}
 MOMENTS = ("before", "after")
 
 
 class InvalidFaults(ValueError):
     """The rules are not a list of
-    `{service?, action?, resource?, rate?, times?, after?, when?, error?: {code, status, message?}, delayMs?}`."""
+    `{service?, action?, resource?, parameter?, rate?, times?, after?, when?, error?: {code, status, message?}, delayMs?}`."""
 
 
 @dataclass
@@ -39,6 +39,7 @@ class _Rule:
     service: str | None
     action: str | None
     resource: str | None
+    parameter: str | None
     rate: float
     times: int | None
     after: int
@@ -51,6 +52,7 @@ class _Rule:
             self.service in (None, call.service)
             and self.action in (None, call.action)
             and (self.resource is None or call.names(self.resource))
+            and (self.parameter is None or self.parameter in call.params)
         )
 
 
@@ -58,8 +60,8 @@ class FaultScript:
     """The first rule that matches a call applies.
 
     `after: N` lets the first N matching calls through, `times: N` stops after N faults, `rate` is the share of calls
-    hit (0 to 1), `resource` is one of the values the call must bear. A rule that is not yet or no longer in force lets the
-    next rules have the call.
+    hit (0 to 1), `resource` is one of the values the call must bear, itself or as a tag of its resource, `parameter` the
+    name of a member it must have. A rule that is not yet or no longer in force lets the next rules have the call.
     """
 
     def __init__(self, rules: Any = None) -> None:
@@ -73,6 +75,11 @@ class FaultScript:
         parsed = [_parse(rule, index) for index, rule in enumerate(rules)]
         with self._lock:
             self._rules = parsed
+
+    def counts(self) -> list[dict[str, int]]:
+        """For each rule the calls that matched it and those that it struck, also those that are being held up."""
+        with self._lock:
+            return [{"seen": rule.seen, "done": rule.done} for rule in self._rules]
 
     def next_for(self, call: AwsCall) -> Fault | None:
         with self._lock:
@@ -105,6 +112,7 @@ def _parse(rule: Any, index: int) -> _Rule:
         service=SERVICE_ALIASES.get(service, service),
         action=rule.get("action"),
         resource=rule.get("resource"),
+        parameter=rule.get("parameter"),
         rate=float(rule.get("rate", 1)),
         times=None if rule.get("times") is None else int(rule["times"]),
         after=int(rule.get("after", 0)),

@@ -104,7 +104,7 @@ class Gateway:
             entry["requestId"] = request_id
         if resource := _created_resource(call, response) or call.resource:
             entry["resource"] = resource
-        self._log.append(entry)
+        self._log.append(entry, call.params)
 
 
 def _wait(milliseconds: float) -> None:

@@ -172,6 +172,49 @@ def test_a_rule_for_one_resource_leaves_the_others_alone(emulator, cloud, ec2):
         emulator.control("PUT", "faults", [])
 
 
+def test_a_rule_can_name_a_tag_of_the_resource_or_a_member_of_the_request(emulator, cloud, ec2):
+    tagged, other = (ec2.create_security_group(GroupName=name, Description="x", VpcId=cloud.vpc())["GroupId"] for name in "ab")
+    ec2.create_tags(Resources=[tagged], Tags=[{"Key": "Name", "Value": "struck-by-tag"}])
+    instance = cloud.instance()
+    refusal = {"error": {"code": "InternalError", "status": 500}}
+    rules = [
+        {"action": "DeleteSecurityGroup", "resource": "struck-by-tag", **refusal},
+        {"action": "ModifyInstanceAttribute", "resource": instance, "parameter": "DisableApiStop.Value", **refusal},
+        {"action": "DescribeVpcs", "parameter": "Filter.1.Name", **refusal},
+    ]
+    emulator.control("PUT", "faults", rules)
+    try:
+        assert failing(lambda: ec2.delete_security_group(GroupId=tagged))["Error"]["Code"] == "InternalError"
+        ec2.delete_security_group(GroupId=other)
+        for _ in range(2):
+            failing(lambda: ec2.modify_instance_attribute(InstanceId=instance, DisableApiStop={"Value": True}))
+        ec2.modify_instance_attribute(InstanceId=instance, DisableApiTermination={"Value": True})
+        assert emulator.control("GET", "faults") == [{"seen": 1, "done": 1}, {"seen": 2, "done": 2}, {"seen": 0, "done": 0}]
+    finally:
+        emulator.control("PUT", "faults", [])
+
+
+def test_a_call_that_is_held_up_counts_as_struck(emulator, ec2):
+    emulator.control("PUT", "faults", [{"action": "DescribeVpcs", "delayMs": 1000}])
+    call = threading.Thread(target=ec2.describe_vpcs)
+    call.start()
+    deadline = time.monotonic() + 0.9
+    while emulator.control("GET", "faults")[0]["done"] == 0 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert call.is_alive() and emulator.control("GET", "faults") == [{"seen": 1, "done": 1}]
+    emulator.control("PUT", "faults", [])
+    call.join()
+
+
+def test_the_log_tells_the_members_of_a_request_when_asked(emulator, cloud, ec2):
+    group = ec2.create_security_group(GroupName="members", Description="x", VpcId=cloud.vpc())["GroupId"]
+    seen = emulator.control("GET", "calls")[-1]["seq"]
+    ec2.describe_security_groups(GroupIds=[group])
+    [entry] = emulator.control("GET", f"calls?since={seen}&parameters")
+    assert entry["parameters"]["GroupId.1"] == group
+    assert "parameters" not in emulator.control("GET", f"calls?since={seen}")[0]
+
+
 def test_an_answer_can_be_lost_after_the_call_took_effect(emulator, cloud, ec2):
     subnet, made = cloud.subnet(cloud.vpc()), []
     rule = {"service": "ec2", "action": "CreateNetworkInterface", "error": {"code": "RequestTimeout", "status": 503}}
