@@ -27,7 +27,13 @@ export const KINDS = {
   'remove-untracking-group': { stage: 'isolate', needs: ['ec2:RevokeSecurityGroupIngress', 'ec2:RevokeSecurityGroupEgress', 'ec2:DeleteSecurityGroup'] },
   'allow-ssm-endpoints': { stage: 'isolate', needs: ['ec2:AuthorizeSecurityGroupEgress', 'ec2:RevokeSecurityGroupEgress'] },
   'isolate-subnet': { stage: 'isolate', needs: ['ec2:CreateNetworkAcl', 'ec2:ReplaceNetworkAclAssociation'] },
-  'block-dns': { stage: 'isolate', needs: ['route53resolver:AssociateFirewallRuleGroup', 'route53resolver:DisassociateFirewallRuleGroup'] },
+  'block-dns': {
+    stage: 'isolate',
+    needs: [
+      'route53resolver:CreateFirewallDomainList', 'route53resolver:UpdateFirewallDomains', 'route53resolver:CreateFirewallRuleGroup',
+      'route53resolver:CreateFirewallRule', 'route53resolver:AssociateFirewallRuleGroup'
+    ]
+  },
   'leave-auto-scaling': { stage: 'divert', needs: ['autoscaling:DetachInstances', 'autoscaling:EnterStandby', 'autoscaling:SuspendProcesses'] },
   'leave-target-group': { stage: 'divert', needs: ['elasticloadbalancing:DeregisterTargets'] },
   'leave-classic-load-balancer': { stage: 'divert', needs: ['elasticloadbalancing:DeregisterInstancesFromLoadBalancer'] },

@@ -24,7 +24,7 @@ import { surveyId, triageClients, type Survey, type TargetId } from './triage-la
 /** How often what is open or failed for a while is done again before the lane reports. */
 const ROUNDS = 3
 /** Codes of failures that a further round may find gone. */
-const PASSING: readonly string[] = ['AWS_THROTTLED', 'AWS_UNAVAILABLE', 'AWS_BUSY', 'TIMED_OUT']
+const PASSING: readonly string[] = ['AWS_THROTTLED', 'AWS_UNAVAILABLE', 'AWS_BUSY', 'TIMED_OUT', 'DATABASE_UNAVAILABLE']
 
 export interface ContainmentInput extends Occasion {
   incidentId: string
