@@ -293,20 +293,20 @@ describe('Isolation by security groups', function () {
       })
 
       it('is isolated all the same when the first step times out, and finds a group without rules when AWS carries it out late', async () => {
-        await world.faults([{ action: MODIFY, times: 1, delayMs: 2_500 }])
+        await world.faults([{ action: MODIFY, times: 1, delayMs: 4_000 }])
         const started = Date.now()
-        const after = await isolateInterfaceWithin({ stepLimitMs: 700 }).apply(context, isolate(true), formerly())
+        const after = await isolateInterfaceWithin({ stepLimitMs: 1_500 }).apply(context, isolate(true), formerly())
         assert.deepEqual(after, isolated())
-        assert.ok(Date.now() - started < 2_500, 'isolation does not wait for the first step')
+        assert.ok(Date.now() - started < 4_000, 'isolation does not wait for the first step')
         assert.equal(await closed(), true)
-        await new Promise((resolve) => { setTimeout(resolve, started + 3_000 - Date.now()) })
+        await new Promise((resolve) => { setTimeout(resolve, started + 4_500 - Date.now()) })
         assert.deepEqual(await world.groupsOf(machine.interfaceIds[1]!), [context.untrackingGroupId])
         assert.equal(await closed(), true)
       })
 
       it('is put back when the first step is carried out after the second, before that is read', async () => {
-        await world.faults([{ action: MODIFY, times: 1, delayMs: 900 }, { action: 'DescribeSecurityGroupRules', times: 1, delayMs: 1_500 }])
-        assert.deepEqual(await isolateInterfaceWithin({ stepLimitMs: 500 }).apply(context, isolate(true), formerly()), isolated())
+        await world.faults([{ action: MODIFY, times: 1, delayMs: 2_000 }, { action: 'DescribeSecurityGroupRules', times: 1, delayMs: 2_500 }])
+        assert.deepEqual(await isolateInterfaceWithin({ stepLimitMs: 1_500 }).apply(context, isolate(true), formerly()), isolated())
         assert.deepEqual(await world.groupsOf(machine.interfaceIds[1]!), isolated().securityGroupIds)
       })
 
@@ -320,8 +320,8 @@ describe('Isolation by security groups', function () {
       })
 
       it('finds a group without rules when the second step times out', async () => {
-        await world.faults([{ action: MODIFY, after: 1, delayMs: 2_500 }])
-        await assert.rejects(isolateInterfaceWithin({ stepLimitMs: 700 }).apply(context, isolate(true), formerly()), { name: 'TimeoutError' })
+        await world.faults([{ action: MODIFY, after: 1, delayMs: 4_000 }])
+        await assert.rejects(isolateInterfaceWithin({ stepLimitMs: 1_500 }).apply(context, isolate(true), formerly()), { name: 'TimeoutError' })
         assert.equal(await closed(), true)
       })
 
