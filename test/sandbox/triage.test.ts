@@ -69,7 +69,10 @@ describe('Triage of a machine with much around it', function () {
     await iam.send(new IAM.CreateUserCommand({ UserName: 'mallory' }))
     accessKeyId = (await iam.send(new IAM.CreateAccessKeyCommand({ UserName: 'mallory' }))).AccessKey!.AccessKeyId!
     const logs = await ec2.send(new EC2.CreateFlowLogsCommand({
-      ResourceIds: [network.vpcId], ResourceType: 'VPC', TrafficType: 'ALL', LogGroupName: '/flows',
+      ResourceIds: [network.vpcId],
+      ResourceType: 'VPC',
+      TrafficType: 'ALL',
+      LogGroupName: '/flows',
       DeliverLogsPermissionArn: `arn:aws:iam::${SCOPE.accountId}:role/${app.roleName}`
     }))
     flowLogId = logs.FlowLogIds![0]!
@@ -169,8 +172,15 @@ describe('Triage of a machine with much around it', function () {
   describe('told as a plan', () => {
     const names = baselineNames('cleanroom', { partition: 'aws', ...SCOPE }, '/cleanroom/baseline')
     const context = {
-      partition: 'aws', ...SCOPE, names, evidenceKeyArn: 'arn:aws:kms:::key/e', signingKeyArn: 'arn:aws:kms:::key/s',
-      stateKeyArn: 'arn:aws:kms:::key/t', messagesKeyArn: 'arn:aws:kms:::key/m', accounts: [SCOPE.accountId], regions: [REGION]
+      partition: 'aws',
+      ...SCOPE,
+      names,
+      evidenceKeyArn: 'arn:aws:kms:::key/e',
+      signingKeyArn: 'arn:aws:kms:::key/s',
+      stateKeyArn: 'arn:aws:kms:::key/t',
+      messagesKeyArn: 'arn:aws:kms:::key/m',
+      accounts: [SCOPE.accountId],
+      regions: [REGION]
     }
     const plan: Plan = { containment: { ...DEFAULT_CONTAINMENT_POLICY, mode: 'ssm', metadata: 'disable' }, analyses: ['disk-analysis'] }
     const roleArn = names.roleArn('contain')
