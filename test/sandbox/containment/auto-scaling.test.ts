@@ -1,0 +1,382 @@
+import assert from 'node:assert/strict'
+import * as AutoScaling from '@aws-sdk/client-auto-scaling'
+import * as EC2 from '@aws-sdk/client-ec2'
+import { leaveAutoScaling, REPLACING_PROCESSES } from '../../../controller/containment/actions/auto-scaling.ts'
+import type { Leaving } from '../../../controller/containment/actions/auto-scaling-group.ts'
+import { planned, startActionWorld, type ActionWorld, type Network } from '../action-world.ts'
+import { autoScalingGroup, classicLoadBalancer, describeGroup, instanceStates, Rehearsal, targetGroup, targetsOf, type GroupOptions } from '../fleet-fixtures.ts'
+
+describe('Auto Scaling lets go of the instance and takes it back', function () {
+  this.timeout(60_000)
+
+  let world: ActionWorld
+  let autoScaling: AutoScaling.AutoScalingClient
+  let ec2: EC2.EC2Client
+  let network: Network
+  let suspect: string
+  let others: string[]
+  let name: string
+  before(async () => {
+    world = await startActionWorld()
+    ;({ autoScaling, ec2 } = world.clients)
+    network = await world.network()
+  })
+  after(async () => { await world?.stop() })
+  afterEach(async () => { await world.faults() })
+
+  /** A group of three, with the suspected instance in it. */
+  const makeGroup = async (options: GroupOptions = {}): Promise<void> => {
+    const machines = await Promise.all([1, 2, 3].map(async () => await world.machine(network)))
+    ;[suspect, ...others] = machines.map(({ instanceId }) => instanceId) as [string, ...string[]]
+    name = await autoScalingGroup(world, network, [suspect, ...others], options)
+  }
+  const leave = (how: Leaving, instanceId = suspect): Rehearsal =>
+    new Rehearsal(leaveAutoScaling, world.context(instanceId), planned('leave-auto-scaling', name, { instanceId, how }))
+
+  /** Members by lifecycle state, other than the three of before. */
+  const newcomers = async (): Promise<string[]> =>
+    (await describeGroup(world, name)).Instances!.map(({ InstanceId }) => InstanceId!).filter((id) => id !== suspect && !others.includes(id))
+  const memberState = async (instanceId = suspect): Promise<string | undefined> =>
+    (await describeGroup(world, name)).Instances!.find(({ InstanceId }) => InstanceId === instanceId)?.LifecycleState
+  const update = async (change: Partial<AutoScaling.UpdateAutoScalingGroupType>): Promise<void> => {
+    await autoScaling.send(new AutoScaling.UpdateAutoScalingGroupCommand({ AutoScalingGroupName: name, ...change }))
+  }
+  const settled = async (): Promise<void> => {
+    for (let tries = 0; tries < 60; tries++) {
+      const { Instances = [] } = await describeGroup(world, name)
+      if (Instances.every(({ LifecycleState }) => LifecycleState === 'InService' || LifecycleState === 'Standby')) return
+      await new Promise((resolve) => setTimeout(resolve, 250))
+    }
+    assert.fail('the group did not settle')
+  }
+  /** Everything about the group that release promises to bring back. */
+  const picture = async (): Promise<unknown> => {
+    const { DesiredCapacity, MinSize, MaxSize, Instances, SuspendedProcesses, TargetGroupARNs, LoadBalancerNames } = await describeGroup(world, name)
+    return {
+      DesiredCapacity,
+      MinSize,
+      MaxSize,
+      TargetGroupARNs,
+      LoadBalancerNames,
+      processes: SuspendedProcesses!.map(({ ProcessName }) => ProcessName).sort(),
+      members: Instances!.map(({ InstanceId, LifecycleState, ProtectedFromScaleIn }) => `${InstanceId} ${LifecycleState} ${ProtectedFromScaleIn}`).sort()
+    }
+  }
+
+  describe('by detaching it, with a replacement', () => {
+    it('keeps the service\'s capacity; release brings the instance back and detaches the replacement, which runs on', async () => {
+      await makeGroup()
+      const before = await picture()
+      const rehearsal = leave('replace')
+      assert.deepEqual(await rehearsal.apply(), { member: false })
+      assert.deepEqual(rehearsal.before, {
+        member: true, group: name, standby: false, protectedFromScaleIn: false, desiredCapacity: 3, members: [suspect, ...others].sort()
+      })
+      assert.deepEqual(await rehearsal.repeat(), { member: false })
+      await settled()
+      const replacements = await newcomers()
+      assert.equal(replacements.length, 1)
+      assert.equal((await describeGroup(world, name)).DesiredCapacity, 3)
+      assert.deepEqual(await rehearsal.observe(), rehearsal.after, 'what the group does on its own is not the action\'s state')
+      const { note } = await rehearsal.undoWhole()
+      assert.match(note!, new RegExp(`${replacements[0]} had been started in its stead; it was detached from ${name} and runs on`))
+      assert.deepEqual(await picture(), before)
+      assert.deepEqual(await instanceStates(world, [suspect, ...others, ...replacements]), Array(4).fill('running'))
+    })
+
+    it('keeps the replacement when asked to, and says what is otherwise', async () => {
+      await makeGroup()
+      const rehearsal = leave('replace')
+      await rehearsal.apply()
+      await settled()
+      const [replacement] = await newcomers()
+      const { restored, note } = await rehearsal.undo({ keepReplacement: true })
+      assert.equal(restored, false)
+      assert.match(note!, new RegExp(`desired capacity is 4 and was 3; ${replacement} came. Nothing of that was changed`))
+      assert.equal(await memberState(), 'InService')
+      assert.equal(await memberState(replacement), 'InService')
+    })
+
+    it('makes room in a full group before it attaches', async () => {
+      await makeGroup({ maxSize: 3 })
+      const before = await picture()
+      const rehearsal = leave('replace')
+      await rehearsal.apply()
+      await settled()
+      await rehearsal.undoWhole()
+      assert.deepEqual(await picture(), before)
+    })
+
+    it('says what to do about a group without any room', async () => {
+      await makeGroup({ minSize: 3, maxSize: 3 })
+      const rehearsal = leave('replace')
+      await rehearsal.apply()
+      await settled()
+      const calls = await world.callsDuring(async () => {
+        const { restored, note } = await rehearsal.undo()
+        assert.equal(restored, false)
+        assert.match(note!, /can neither grow nor shrink.*Raise its maximum by one/)
+      })
+      assert.deepEqual(calls.filter(({ action }) => !action.startsWith('Describe')), [])
+    })
+
+    it('only attaches to a group that somebody scaled since', async () => {
+      await makeGroup()
+      const rehearsal = leave('replace')
+      await rehearsal.apply()
+      await settled()
+      await update({ DesiredCapacity: 4 })
+      await settled()
+      const added = await newcomers()
+      assert.equal(added.length, 2)
+      const { restored, note } = await rehearsal.undo()
+      assert.equal(restored, false)
+      assert.match(note!, /desired capacity is 5 and was 3/)
+      assert.deepEqual((await newcomers()).sort(), added.sort())
+      assert.equal(await memberState(), 'InService')
+    })
+
+    it('tells replacements of other contained members apart, so that a whole fleet comes back', async () => {
+      await makeGroup()
+      const before = await picture()
+      const [one, two] = [leave('replace', suspect), leave('replace', others[0]!)]
+      await ec2.send(new EC2.CreateTagsCommand({ Resources: [suspect, others[0]!], Tags: [{ Key: 'cleanroom:status', Value: 'quarantined' }] }))
+      one.before = await one.observe()
+      two.before = await two.observe()
+      await one.repeat()
+      await two.repeat()
+      await settled()
+      assert.equal((await newcomers()).length, 2)
+      await one.undo()
+      await two.undoWhole()
+      assert.deepEqual(await picture(), before)
+    })
+
+    it('goes on where it was cut off, in either direction', async () => {
+      await makeGroup()
+      const before = await picture()
+      const rehearsal = leave('replace')
+      await world.faults([{ action: 'DetachInstances', error: { code: 'AccessDenied', status: 403 } }])
+      await assert.rejects(rehearsal.apply())
+      await world.faults()
+      await rehearsal.repeat()
+      await settled()
+      await world.faults([{ action: 'DetachInstances', error: { code: 'AccessDenied', status: 403 } }])
+      await assert.rejects(rehearsal.undo())
+      assert.equal(await memberState(), 'InService', 'attached, and the replacement still there')
+      assert.equal((await newcomers()).length, 1)
+      await world.faults()
+      await rehearsal.undoWhole()
+      assert.deepEqual(await picture(), before)
+    })
+
+    it('takes nothing back that it did not do', async () => {
+      await makeGroup()
+      const rehearsal = leave('replace')
+      rehearsal.before = await rehearsal.observe()
+      rehearsal.after = rehearsal.before // it was refused
+      await update({ DesiredCapacity: 4 })
+      await settled()
+      const added = await newcomers()
+      const { note } = await rehearsal.undo()
+      assert.match(note!, /desired capacity is 4 and was 3/)
+      assert.deepEqual(await newcomers(), added)
+    })
+
+    it('gives back scale-in protection, which detaching takes away', async () => {
+      await makeGroup()
+      await autoScaling.send(new AutoScaling.SetInstanceProtectionCommand({ AutoScalingGroupName: name, InstanceIds: [suspect], ProtectedFromScaleIn: true }))
+      const before = await picture()
+      const rehearsal = leave('replace')
+      await rehearsal.apply()
+      await settled()
+      await rehearsal.undoWhole()
+      assert.deepEqual(await picture(), before)
+    })
+
+    it('takes the protection off that the group gives to whoever is attached', async () => {
+      await makeGroup({ protectNew: true })
+      await autoScaling.send(new AutoScaling.SetInstanceProtectionCommand({ AutoScalingGroupName: name, InstanceIds: [suspect], ProtectedFromScaleIn: false }))
+      const before = await picture()
+      const rehearsal = leave('replace')
+      await rehearsal.apply()
+      await settled()
+      await rehearsal.undoWhole()
+      assert.deepEqual(await picture(), before)
+    })
+
+    it('takes it out of the group\'s target groups and balancers, and release brings it back into them', async () => {
+      const [arn, balancer] = [await targetGroup(world, network), await classicLoadBalancer(world, network)]
+      await makeGroup({ targetGroupArns: [arn], classicLoadBalancers: [balancer] })
+      const before = await targetsOf(world, arn)
+      assert.equal(before.length, 3)
+      const rehearsal = leave('replace')
+      await rehearsal.apply()
+      assert.ok((await targetsOf(world, arn)).every((target) => !target.startsWith(suspect)))
+      await settled()
+      await rehearsal.undoWhole()
+      assert.deepEqual(await targetsOf(world, arn), before)
+    })
+
+    it('brings back to standby one that was on standby', async () => {
+      await makeGroup()
+      await autoScaling.send(new AutoScaling.EnterStandbyCommand({ AutoScalingGroupName: name, InstanceIds: [suspect], ShouldDecrementDesiredCapacity: true }))
+      const before = await picture()
+      const rehearsal = leave('replace')
+      assert.deepEqual(await rehearsal.apply(), { member: false })
+      assert.deepEqual(await newcomers(), [], 'one on standby is not replaced')
+      assert.equal((await describeGroup(world, name)).DesiredCapacity, 2)
+      await rehearsal.undoWhole()
+      assert.deepEqual(await picture(), before)
+    })
+
+    it('ends in a note when the group, or the instance, is gone', async () => {
+      await makeGroup()
+      const rehearsal = leave('replace')
+      await rehearsal.apply()
+      await settled()
+      await ec2.send(new EC2.StopInstancesCommand({ InstanceIds: [suspect] }))
+      await EC2.waitUntilInstanceStopped({ client: ec2, minDelay: 1, maxDelay: 1, maxWaitTime: 30 }, { InstanceIds: [suspect] })
+      assert.match((await rehearsal.undo()).note!, /this one is stopped. Start it, then attach it/)
+      await ec2.send(new EC2.TerminateInstancesCommand({ InstanceIds: [suspect] }))
+      assert.match((await rehearsal.undo()).note!, /terminated/)
+      await autoScaling.send(new AutoScaling.DeleteAutoScalingGroupCommand({ AutoScalingGroupName: name, ForceDelete: true }))
+      const { now, restored, note } = await rehearsal.undo()
+      assert.deepEqual([now, restored], [{ member: false, groupDeleted: true }, false])
+      assert.match(note!, /was deleted/)
+      assert.deepEqual(await rehearsal.repeat(), now)
+    })
+
+    it('leaves it in another group that somebody put it into', async () => {
+      await makeGroup()
+      const rehearsal = leave('replace')
+      await rehearsal.apply()
+      const other = await autoScalingGroup(world, network, [suspect])
+      const { restored, note } = await rehearsal.undo()
+      assert.deepEqual([restored, note], [false, `Somebody put the instance into the Auto Scaling group ${other}; it was left there.`])
+      await assert.rejects(rehearsal.repeat(), { code: 'AWS_BUSY', message: new RegExp(`moved from ${name} to ${other}`) })
+    })
+
+    it('has nothing to do for one that is in no group any more', async () => {
+      await makeGroup()
+      await autoScaling.send(new AutoScaling.DetachInstancesCommand({ AutoScalingGroupName: name, InstanceIds: [suspect], ShouldDecrementDesiredCapacity: true }))
+      const rehearsal = leave('replace')
+      assert.deepEqual(await rehearsal.apply(), { member: false })
+      assert.deepEqual(rehearsal.before, { member: false })
+      await rehearsal.undoWhole()
+      assert.equal(await memberState(), undefined)
+    })
+  })
+
+  describe('by detaching it, without a replacement', () => {
+    it('shrinks the group by one and grows it again', async () => {
+      await makeGroup()
+      const before = await picture()
+      const rehearsal = leave('shrink')
+      await rehearsal.apply()
+      assert.equal((await describeGroup(world, name)).DesiredCapacity, 2)
+      assert.deepEqual(await newcomers(), [])
+      await rehearsal.undoWhole()
+      assert.deepEqual(await picture(), before)
+    })
+
+    it('says what to do about a group that is as small as it may be', async () => {
+      await makeGroup({ minSize: 3 })
+      await assert.rejects(leave('shrink').apply(), { code: 'AWS_ERROR', message: /can't shrink below its minimum of 3. Contain with autoScaling "replace" or "standby"/ })
+      assert.equal(await memberState(), 'InService')
+    })
+
+    it('says what to do about a group that is full by now', async () => {
+      await makeGroup({ maxSize: 3 })
+      const rehearsal = leave('shrink')
+      await rehearsal.apply()
+      await update({ DesiredCapacity: 3 })
+      await settled()
+      const { restored, note } = await rehearsal.undo()
+      assert.equal(restored, false)
+      assert.match(note!, /is full.*Raise its maximum or detach a member, then attach/)
+    })
+  })
+
+  describe('by putting it on standby', () => {
+    it('keeps it a member out of service; release returns it and detaches the replacement', async () => {
+      await makeGroup()
+      const before = await picture()
+      const rehearsal = leave('standby')
+      assert.deepEqual(await rehearsal.apply(), { member: true, group: name, standby: true, protectedFromScaleIn: false })
+      assert.deepEqual(await rehearsal.repeat(), rehearsal.after)
+      await settled()
+      const replacements = await newcomers()
+      assert.equal(replacements.length, 1)
+      const { note } = await rehearsal.undoWhole()
+      assert.match(note!, new RegExp(replacements[0]!))
+      assert.deepEqual(await picture(), before)
+      assert.deepEqual(await instanceStates(world, replacements), ['running'])
+    })
+
+    it('leaves one on standby that was there before', async () => {
+      await makeGroup()
+      await autoScaling.send(new AutoScaling.EnterStandbyCommand({ AutoScalingGroupName: name, InstanceIds: [suspect], ShouldDecrementDesiredCapacity: true }))
+      const before = await picture()
+      const rehearsal = leave('standby')
+      await rehearsal.apply()
+      assert.deepEqual(rehearsal.before, rehearsal.after)
+      await rehearsal.undoWhole()
+      assert.deepEqual(await picture(), before)
+    })
+  })
+
+  describe('by suspending what would end it', () => {
+    const suspended = async (): Promise<string[]> => (await describeGroup(world, name)).SuspendedProcesses!.map(({ ProcessName }) => ProcessName!).sort()
+
+    it('leaves it in service, protected; release resumes that and no more', async () => {
+      await makeGroup()
+      await autoScaling.send(new AutoScaling.SuspendProcessesCommand({ AutoScalingGroupName: name, ScalingProcesses: ['AZRebalance', 'ScheduledActions'] }))
+      const before = await picture()
+      const rehearsal = leave('suspend')
+      assert.deepEqual(await rehearsal.apply(), {
+        member: true, group: name, protectedFromScaleIn: true, suspendedProcesses: ['AZRebalance', 'InstanceRefresh', 'ReplaceUnhealthy', 'ScheduledActions']
+      })
+      assert.deepEqual(await rehearsal.repeat(), rehearsal.after)
+      assert.equal(await memberState(), 'InService')
+      await rehearsal.undoWhole()
+      assert.deepEqual(await picture(), before)
+      assert.deepEqual(await suspended(), ['AZRebalance', 'ScheduledActions'])
+    })
+
+    it('does not let the group end, at release, what isolation made unhealthy', async () => {
+      await makeGroup()
+      const rehearsal = leave('suspend')
+      await rehearsal.apply()
+      await autoScaling.send(new AutoScaling.SetInstanceHealthCommand({ InstanceId: suspect, HealthStatus: 'Unhealthy', ShouldRespectGracePeriod: false }))
+      const calls = await world.callsDuring(async () => { await rehearsal.undoWhole() })
+      const changes = calls.map(({ action }) => action).filter((action) => /^(SetInstanceHealth|Resume)/.test(action))
+      assert.deepEqual(changes, ['SetInstanceHealth', 'ResumeProcesses'])
+      assert.equal((await describeGroup(world, name)).Instances!.find(({ InstanceId }) => InstanceId === suspect)!.HealthStatus, 'Healthy')
+      assert.deepEqual(await instanceStates(world, [suspect]), ['running'])
+    })
+
+    it('keeps processes suspended for another contained member', async () => {
+      await makeGroup()
+      const rehearsal = leave('suspend')
+      await rehearsal.apply()
+      await ec2.send(new EC2.CreateTagsCommand({ Resources: [others[0]!], Tags: [{ Key: 'cleanroom:status', Value: 'quarantined' }] }))
+      const { restored, note } = await rehearsal.undo()
+      assert.equal(restored, false)
+      assert.match(note!, new RegExp(`stay suspended for ${others[0]}`))
+      assert.deepEqual(await suspended(), [...REPLACING_PROCESSES])
+    })
+
+    it('resumes what is still suspended when the instance was taken out meanwhile', async () => {
+      await makeGroup()
+      const rehearsal = leave('suspend')
+      await rehearsal.apply()
+      await autoScaling.send(new AutoScaling.DetachInstancesCommand({ AutoScalingGroupName: name, InstanceIds: [suspect], ShouldDecrementDesiredCapacity: true }))
+      await autoScaling.send(new AutoScaling.ResumeProcessesCommand({ AutoScalingGroupName: name, ScalingProcesses: ['AZRebalance'] }))
+      const { restored, note } = await rehearsal.undo()
+      assert.equal(restored, false)
+      assert.match(note!, /Somebody took the instance out/)
+      assert.deepEqual(await suspended(), [])
+    })
+  })
+})
