@@ -1,6 +1,7 @@
 /**
  * The parts of a description: what AWS answered, or why it did not.
  */
+import { setMaxListeners } from 'node:events'
 import { fromAws } from '../aws/aws-errors.ts'
 import { CleanroomError } from '../incident/errors.ts'
 import type { Section, Sections } from './target-facts.ts'
@@ -42,6 +43,8 @@ export interface Limited { abortSignal: AbortSignal }
  */
 export async function within<T> (limitMs: number, doing: string, read: (limited: Limited) => Promise<T>): Promise<T> {
   const calls = new AbortController()
+  // Every call under way listens; Node warns of more than ten.
+  setMaxListeners(0, calls.signal)
   let timer: NodeJS.Timeout | undefined
   const limit = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
