@@ -159,6 +159,27 @@ def test_unknown_targets_are_refused_and_deregistering_twice_is_not_an_error(clo
     assert (state["State"], "not currently registered" in state["Description"]) == ("OutOfService", True)
 
 
+def test_an_instance_is_a_target_at_each_of_its_ports(cloud, clients, refused):
+    web = Web(cloud, clients, desired=1)
+    [member] = web.members()
+    web.elbv2.register_targets(TargetGroupArn=web.target_group, Targets=[{"Id": member, "Port": 8080}])
+
+    def ports(state):
+        health = web.elbv2.describe_target_health(TargetGroupArn=web.target_group)["TargetHealthDescriptions"]
+        return [target["Target"]["Port"] for target in health if target["TargetHealth"]["State"] == state]
+
+    assert ports("healthy") == [80, 8080]
+    web.elbv2.deregister_targets(TargetGroupArn=web.target_group, Targets=[{"Id": member, "Port": 8080}])
+    assert (ports("healthy"), ports("draining")) == ([80], [8080])
+    request = {"TargetGroupArn": web.target_group, "Targets": [{"Id": member, "Port": port} for port in (80, 9090)]}
+    asked = web.elbv2.describe_target_health(**request)["TargetHealthDescriptions"]
+    assert [target["TargetHealth"]["State"] for target in asked] == ["healthy", "unused"]
+    stopped = cloud.instance(SubnetId=cloud.described(member)["SubnetId"])
+    web.ec2.stop_instances(InstanceIds=[stopped])
+    with refused("InvalidTarget"):
+        web.elbv2.register_targets(TargetGroupArn=web.target_group, Targets=[{"Id": stopped}])
+
+
 def test_targets_of_a_group_no_balancer_uses_are_unused(cloud, clients):
     subnet = cloud.subnet(vpc := cloud.vpc())
     instance_id = cloud.instance(SubnetId=subnet)

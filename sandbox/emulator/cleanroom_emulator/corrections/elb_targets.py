@@ -1,8 +1,9 @@
 """Targets of load balancers exist, drain when they leave, and their health says why they get no traffic.
 
-moto registers instances that do not exist, refuses to deregister what is not registered, and has deregistered targets
-`unused` at once. AWS: https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_RegisterTargets.html
-(InvalidTarget), API_DeregisterTargets.html ("If the specified target does not exist, the action returns successfully"),
+moto registers instances that do not exist, knows one port of each, refuses to deregister what is not registered, and has
+deregistered targets `unused` at once. AWS:
+https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_RegisterTargets.html (InvalidTarget; "you can register
+each EC2 instance … with the same target group multiple times using different ports"), API_DeregisterTargets.html ("If the specified target does not exist, the action returns successfully"),
 API_TargetHealth.html, and https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-group-attributes.html
 ("If a deregistering target has no in-flight requests …, Elastic Load Balancing immediately completes the deregistration").
 """
@@ -13,7 +14,7 @@ import time
 from typing import Any
 
 from moto.core.responses import ActionResult
-from moto.elbv2.exceptions import ELBClientError
+from moto.elbv2.exceptions import ELBClientError, TargetNotRunning
 from moto.elbv2.models import ELBv2Backend, FakeHealthStatus, FakeTargetGroup
 from moto.elbv2.responses import ELBV2Response
 
@@ -35,43 +36,67 @@ REASONS = {
 }
 
 
-def _draining(group: FakeTargetGroup) -> dict[str, dict[str, Any]]:
+Key = tuple[str, str]
+
+
+def _key(group: FakeTargetGroup, target: dict[str, Any]) -> Key:
+    return target["Id"], str(target.get("Port") or group.port)
+
+
+def _draining(group: FakeTargetGroup) -> dict[Key, dict[str, Any]]:
     """The targets that are still draining."""
-    for target_id, target in list(group.deregistered_targets.items()):
+    for key, target in list(group.deregistered_targets.items()):
         if time.monotonic() >= target["drained_at"]:
-            del group.deregistered_targets[target_id]
+            del group.deregistered_targets[key]
     return group.deregistered_targets
 
 
 @amendments.add(FakeTargetGroup)
-def deregister(self: FakeTargetGroup, targets: list[dict[str, Any]]) -> None:
+def add(self: FakeTargetGroup, targets: list[dict[str, Any]]) -> None:
     for target in targets:
-        known = self.targets.pop(target["Id"], None)
+        key = _key(self, target)
+        self.targets[key] = {"Id": key[0], "Port": key[1]}
+        self.deregistered_targets.pop(key, None)
+
+
+@amendments.add(FakeTargetGroup)
+def register(self: FakeTargetGroup, targets: list[dict[str, Any]]) -> None:
+    for target in targets:
+        instance = self.ec2_backend.get_instance_by_id(target["Id"])
+        if instance and instance.state != "running":
+            raise TargetNotRunning(instance_id=target["Id"])
+    self.add(targets)
+
+
+@amendments.add(FakeTargetGroup)
+def deregister(self: FakeTargetGroup, targets: list[dict[str, Any]]) -> None:
+    """Without a port, at the group's own: "you must specify both the target ID and the port"."""
+    for target in targets:
+        key = _key(self, target)
+        known = self.targets.pop(key, None)
         if known and self.load_balancer_arns:
             seconds = min(IDLE_DRAIN_SECONDS, float(self.attributes["deregistration_delay.timeout_seconds"]))
-            self.deregistered_targets[target["Id"]] = {**known, "drained_at": time.monotonic() + seconds}
+            self.deregistered_targets[key] = {**known, "drained_at": time.monotonic() + seconds}
 
 
 @amendments.add(FakeTargetGroup)
 def deregister_terminated_instances(self: FakeTargetGroup, instance_ids: list[str]) -> None:
-    self.deregister([{"Id": instance_id} for instance_id in instance_ids])
+    self.deregister([{"Id": target_id, "Port": port} for target_id, port in self.targets if target_id in instance_ids])
 
 
 @amendments.add(FakeTargetGroup)
 def health_for(self: FakeTargetGroup, target: dict[str, Any], ec2_backend: Any) -> FakeHealthStatus:
-    target_id = target["Id"]
-    known = self.targets.get(target_id) or _draining(self).get(target_id)
-    port = target.get("Port") or (known or {}).get("Port") or self.port
-    reason = _reason(self, target_id, ec2_backend)
-    return FakeHealthStatus(target_id, port, self.health_check_port, *(REASONS[reason] if reason else ("healthy",)))
+    key = _key(self, target)
+    reason = _reason(self, key, ec2_backend)
+    return FakeHealthStatus(*key, self.health_check_port, *(REASONS[reason] if reason else ("healthy",)))
 
 
-def _reason(group: FakeTargetGroup, target_id: str, ec2_backend: Any) -> str | None:
-    if target_id not in group.targets:
-        return "Draining" if target_id in _draining(group) else "NotRegistered"
+def _reason(group: FakeTargetGroup, key: Key, ec2_backend: Any) -> str | None:
+    if key not in group.targets:
+        return "Draining" if key in _draining(group) else "NotRegistered"
     if not group.load_balancer_arns:
         return "NotInUse"
-    instance = ec2_backend.get_instance_by_id(target_id)
+    instance = ec2_backend.get_instance_by_id(key[0])
     return {"pending": "Starting", "stopping": "Stopped", "stopped": "Stopped"}.get(instance.state if instance else "")
 
 
@@ -81,10 +106,10 @@ def describe_target_health(
 ) -> list[FakeHealthStatus]:
     """Without targets it lists those registered and those draining."""
     group = self.target_groups.get(target_group_arn)
-    if not targets and group is not None:
-        targets = [{"Id": id, "Port": target["Port"]} for id, target in [*group.targets.items(), *_draining(group).items()]]
-        return [group.health_for(target, self.ec2_backend) for target in targets]
-    return original(self, target_group_arn, targets)
+    if group is None:
+        return original(self, target_group_arn, targets)
+    known = [{"Id": target_id, "Port": port} for target_id, port in [*group.targets, *_draining(group)]]
+    return [group.health_for(target, self.ec2_backend) for target in targets or known]
 
 
 @amendments.method(ELBV2Response, "register_targets")
