@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import * as AutoScaling from '@aws-sdk/client-auto-scaling'
 import * as EC2 from '@aws-sdk/client-ec2'
+import type { ActionContext } from '../../../controller/containment/actions/action.ts'
 import { leaveAutoScaling, REPLACING_PROCESSES } from '../../../controller/containment/actions/auto-scaling.ts'
 import type { Leaving } from '../../../controller/containment/actions/auto-scaling-group.ts'
 import { planned, startActionWorld, type ActionWorld, type Network } from '../action-world.ts'
@@ -378,5 +379,82 @@ describe('Auto Scaling lets go of the instance and takes it back', function () {
       assert.match(note!, /Somebody took the instance out/)
       assert.deepEqual(await suspended(), [])
     })
+  })
+
+  describe('when the group is at work on it', () => {
+    /** Clients whose AWS says that the instance is in this state of the lifecycle. */
+    const saying = (lifecycleState: AutoScaling.LifecycleState): ActionContext['clients'] => {
+      const clients = world.clientsWith({})
+      clients.autoScaling.middlewareStack.add((next) => async (args) => {
+        const answered = await next(args)
+        const { AutoScalingInstances = [] } = answered.output as Partial<AutoScaling.AutoScalingInstancesType>
+        for (const each of AutoScalingInstances) if (each.InstanceId === suspect) each.LifecycleState = lifecycleState
+        return answered
+      }, { step: 'initialize' })
+      return clients
+    }
+    const stranger = (lifecycleState: AutoScaling.LifecycleState, how: Leaving): Rehearsal =>
+      new Rehearsal(leaveAutoScaling, world.context(suspect, { clients: saying(lifecycleState) }), planned('leave-auto-scaling', name, { instanceId: suspect, how }))
+
+    const ways: Array<{ state: AutoScaling.LifecycleState, code: string, message: RegExp }> = [
+      { state: 'Terminating:Wait', code: 'AWS_ERROR', message: /Auto Scaling is terminating .*Take snapshots first.*RecordLifecycleActionHeartbeat/ },
+      { state: 'Terminating', code: 'AWS_ERROR', message: /Take snapshots first. It is a matter of minutes/ },
+      { state: 'Warmed:Stopped', code: 'AWS_ERROR', message: /warm pool .*Take snapshots first/ },
+      { state: 'Pending:Wait', code: 'AWS_BUSY', message: /can leave once it is in service/ }
+    ]
+    for (const { state, code, message } of ways) {
+      it(`changes nothing of one that is ${state}, and says what to do`, async () => {
+        await makeGroup()
+        for (const how of ['replace', 'shrink', 'standby'] as const) {
+          const calls = await world.callsDuring(async () => { await assert.rejects(stranger(state, how).apply(), { code, message }) })
+          assert.deepEqual(calls.filter(({ action }) => !action.startsWith('Describe')), [])
+        }
+      })
+    }
+
+    it('suspends what would end one that is starting, and is tried again', async () => {
+      await makeGroup()
+      await assert.rejects(stranger('Pending:Wait', 'suspend').apply(), { code: 'AWS_BUSY' })
+      assert.deepEqual((await describeGroup(world, name)).SuspendedProcesses!.map(({ ProcessName }) => ProcessName).sort(), [...REPLACING_PROCESSES])
+    })
+
+    it('takes one that is detaching for gone', async () => {
+      await makeGroup()
+      assert.deepEqual(await stranger('Detaching', 'replace').apply(), { member: false })
+    })
+
+    it('waits at release until one that is detaching is out', async () => {
+      await makeGroup()
+      const rehearsal = stranger('Detaching', 'replace')
+      rehearsal.before = await leave('replace').observe()
+      rehearsal.after = { member: false }
+      await assert.rejects(rehearsal.undo(), { code: 'AWS_BUSY', message: /still Detaching/ })
+    })
+  })
+})
+
+describe('Auto Scaling whose instances take their time', function () {
+  this.timeout(60_000)
+
+  let world: ActionWorld
+  before(async () => { world = await startActionWorld({ pending: 'instance=4' }) })
+  after(async () => { await world?.stop() })
+
+  it('keeps release waiting for a replacement that is starting, unless that is to be kept', async () => {
+    const network = await world.network()
+    const machines = await Promise.all([1, 2].map(async () => await world.machine(network)))
+    const [suspect, other] = machines.map(({ instanceId }) => instanceId) as [string, string]
+    const name = await autoScalingGroup(world, network, [suspect, other])
+    const rehearse = (): Rehearsal => new Rehearsal(leaveAutoScaling, world.context(suspect), planned('leave-auto-scaling', name, { instanceId: suspect, how: 'replace' }))
+    const first = rehearse()
+    await first.apply()
+    const calls = await world.callsDuring(async () => { await assert.rejects(first.undo(), { code: 'AWS_BUSY', message: /still starting a replacement/ }) })
+    assert.deepEqual(calls.filter(({ action }) => !action.startsWith('Describe')), [])
+    await EC2.waitUntilInstanceRunning({ client: world.clients.ec2, minDelay: 1, maxDelay: 1, maxWaitTime: 30 }, { InstanceIds: (await describeGroup(world, name)).Instances!.map(({ InstanceId }) => InstanceId!) })
+    await first.undoWhole()
+    const second = rehearse()
+    await second.apply()
+    assert.match((await second.undo({ keepReplacement: true })).note!, /Nothing of that was changed/)
+    assert.equal((await describeGroup(world, name)).Instances!.length, 3)
   })
 })
