@@ -4,10 +4,11 @@ import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
 import Fastify, { type FastifyInstance, type InjectOptions, type LightMyRequestResponse } from 'fastify'
 import { Value } from 'typebox/value'
+import { fromDatabase } from '../database/database-errors.ts'
 import { CleanroomError, ERRORS, type ErrorCode } from '../incident/errors.ts'
 import { buildApp } from './app.ts'
 import { ACCESS, authorization } from './authorization.ts'
-import { ARTIFACT, EVENTS, fakePorts, INCIDENT, INCIDENT_ID, type Fakes } from './fake-ports.ts'
+import { ARTIFACT, DECISION, ESCALATION_PREVIEW, EVENTS, fakePorts, INCIDENT, INCIDENT_ID, RELEASE_PREVIEW, type Fakes } from './fake-ports.ts'
 import { ProblemSchema } from './openapi.ts'
 import { ROLES } from './ports.ts'
 import type { ProblemDocument } from './problem.ts'
@@ -20,7 +21,9 @@ const OPEN = { instanceId: INSTANCE, reason: 'beaconing' }
 const BODIES: Record<string, object> = {
   'POST /incidents': OPEN,
   'POST /incidents/:id/analyses': { script: 'disk-analysis' },
-  'POST /incidents/:id/review': { decision: 'close', comment: 'done' }
+  'POST /incidents/:id/review': { decision: 'close', comment: 'done' },
+  'POST /incidents/:id/containment': { comment: 'somebody put a group back' },
+  'POST /incidents/:id/approvals': { decisionId: DECISION.id, approve: true, comment: 'agreed' }
 }
 
 describe('the API', () => {
@@ -172,6 +175,95 @@ describe('the API', () => {
     })
   })
 
+  describe('a decision that needs two people', () => {
+    const url = `/incidents/${INCIDENT_ID}`
+    const analyst = { subject: 'analyst@example.org', name: 'analyst', roles: ['analyst'] }
+    const responder = { subject: 'responder@example.org', name: 'responder', roles: ['responder'] }
+    const waiting = { awaiting: 'approval', decisionId: DECISION.id, decision: DECISION, incident: INCIDENT }
+
+    it('is asked for by a review that says release, and waits', async () => {
+      const response = await ask('POST', `${url}/review`, { token: 'analyst', body: { decision: 'release', comment: 'a load test', instanceIds: [INSTANCE], keepReplacement: true, dryRun: false } })
+      assert.equal(response.statusCode, 202)
+      assert.deepEqual(response.json(), waiting)
+      assert.deepEqual(fakes.asked, [{ port: 'release', with: [INCIDENT_ID, { comment: 'a load test', instanceIds: [INSTANCE], keepReplacement: true }, analyst] }])
+    })
+
+    it('is asked for by a containment that names rungs, and waits', async () => {
+      const response = await ask('POST', `${url}/containment`, { token: 'responder', body: { comment: 'it still talks', rungs: ['network-acl', 'stop-instance'] } })
+      assert.equal(response.statusCode, 202)
+      assert.deepEqual(response.json(), waiting)
+      assert.deepEqual(fakes.asked, [{ port: 'escalate', with: [INCIDENT_ID, { comment: 'it still talks', rungs: ['network-acl', 'stop-instance'] }, responder] }])
+    })
+
+    it('is shown and not recorded by a dry run', async () => {
+      const release = await ask('POST', `${url}/review`, { token: 'analyst', body: { decision: 'release', comment: 'a load test', dryRun: true } })
+      const escalation = await ask('POST', `${url}/containment`, { token: 'responder', body: { comment: 'it still talks', instanceIds: [INSTANCE], rungs: ['network-acl'], dryRun: true } })
+      assert.deepEqual([release.statusCode, release.json()], [200, RELEASE_PREVIEW])
+      assert.deepEqual([escalation.statusCode, escalation.json()], [200, ESCALATION_PREVIEW])
+      assert.deepEqual(fakes.asked, [
+        { port: 'previewRelease', with: [INCIDENT_ID, {}, analyst] },
+        { port: 'previewEscalation', with: [INCIDENT_ID, { instanceIds: [INSTANCE], rungs: ['network-acl'] }, responder] }
+      ])
+    })
+
+    it('is made by an approver, yes or no', async () => {
+      for (const approve of [true, false]) {
+        const response = await ask('POST', `${url}/approvals`, { token: 'approver', body: { decisionId: DECISION.id, approve, comment: 'seen' } })
+        assert.deepEqual([response.statusCode, response.json()], [202, INCIDENT])
+      }
+      assert.deepEqual(fakes.asked.map(({ port, with: [, approval] }) => [port, approval]), [true, false].map((approve) => ['approve', { decisionId: DECISION.id, approve, comment: 'seen' }]))
+    })
+
+    it('is not made by who asked for it', async () => {
+      fakes.failWith(new CleanroomError('SAME_PERSON', 'admin@example.org asked for it; somebody else must decide.'))
+      problemOf(await ask('POST', `${url}/approvals`, { body: BODIES['POST /incidents/:id/approvals'] }), 'SAME_PERSON')
+    })
+  })
+
+  it('contains again in the mode that is asked for, without anybody\'s approval', async () => {
+    const response = await ask('POST', `/incidents/${INCIDENT_ID}/containment`, { token: 'responder', body: { comment: 'capture is over', instanceIds: [INSTANCE], mode: 'full' } })
+    assert.deepEqual([response.statusCode, response.json()], [202, INCIDENT])
+    assert.deepEqual(fakes.asked.map(({ port, with: [id, request] }) => [port, id, request]), [['contain', INCIDENT_ID, { comment: 'capture is over', instanceIds: [INSTANCE], mode: 'full' }]])
+  })
+
+  it('closes and extends without the fields of a release', async () => {
+    const expiresAt = new Date(Date.now() + 60_000).toISOString()
+    await ask('POST', `/incidents/${INCIDENT_ID}/review`, { body: { decision: 'extend', comment: 'more to read', expiresAt } })
+    await ask('POST', `/incidents/${INCIDENT_ID}/review`, { body: { decision: 'close', comment: 'done', dryRun: false } })
+    assert.deepEqual(fakes.asked.map(({ port, with: [, request] }) => [port, request]), [
+      ['review', { decision: 'extend', comment: 'more to read', expiresAt }], ['review', { decision: 'close', comment: 'done' }]
+    ])
+  })
+
+  describe('names each field that does not belong to what is asked for', () => {
+    const future = '2999-01-01T00:00:00Z'
+    for (const [what, call, body, paths] of [
+      ['fields of a release with close', 'review', { decision: 'close', comment: 'x', instanceIds: [INSTANCE], keepReplacement: true, dryRun: true }, ['/dryRun', '/instanceIds', '/keepReplacement']],
+      ['a time with close', 'review', { decision: 'close', comment: 'x', expiresAt: future }, ['/expiresAt']],
+      ['a time with release', 'review', { decision: 'release', comment: 'x', expiresAt: future }, ['/expiresAt']],
+      ['a dry run of an extension', 'review', { decision: 'extend', comment: 'x', dryRun: true }, ['/dryRun']],
+      ['a release of no instance', 'review', { decision: 'release', comment: 'x', instanceIds: [] }, ['/instanceIds']],
+      ['a release of something else', 'review', { decision: 'release', comment: 'x', instanceIds: ['vol-0123456789abcdef0'] }, ['/instanceIds/0']],
+      ['a mode with rungs', 'containment', { comment: 'x', mode: 'full', rungs: ['network-acl'] }, ['/mode']],
+      ['a dry run without rungs', 'containment', { comment: 'x', dryRun: true }, ['/dryRun']],
+      ['no rung', 'containment', { comment: 'x', rungs: [] }, ['/rungs']],
+      ['an unknown rung', 'containment', { comment: 'x', rungs: ['terminate-instance'] }, ['/rungs/0']],
+      ['a rung twice', 'containment', { comment: 'x', rungs: ['network-acl', 'network-acl'] }, ['/rungs']],
+      ['an unknown mode', 'containment', { comment: 'x', mode: 'open' }, ['/mode']],
+      ['containment without a comment', 'containment', {}, ['/comment']],
+      ['an approval of nothing', 'approvals', { approve: true, comment: 'x' }, ['/decisionId']],
+      ['an approval that says neither yes nor no', 'approvals', { decisionId: DECISION.id, approve: 'yes', comment: 'x' }, ['/approve']],
+      ['an approval without a comment', 'approvals', { decisionId: DECISION.id, approve: true, comment: ' ' }, ['/comment']]
+    ] as Array<[string, string, object, string[]]>) {
+      it(what, async () => {
+        const { errors } = problemOf(await ask('POST', `/incidents/${INCIDENT_ID}/${call}`, { body }), 'INVALID_REQUEST')
+        assert.deepEqual(errors.map(({ path }) => path).sort(), paths)
+        for (const { message, fix } of errors) assert.ok(message.length > 5 && fix.length > 5)
+        assert.deepEqual(fakes.asked, [])
+      })
+    }
+  })
+
   describe('refuses as a problem document', () => {
     const json = { 'content-type': 'application/json' }
     for (const [what, method, url, options, code, status] of [
@@ -230,6 +322,25 @@ describe('the API', () => {
         assert.deepEqual([problem.detail, problem.title, problem.phase], ['What happened.', ERRORS[code].title, 'closing'])
       })
     }
+
+    it('with the time after which to ask again where that helps, and only there', async () => {
+      const waits: string[] = []
+      for (const code of Object.keys(ERRORS) as ErrorCode[]) {
+        fakes.failWith(new CleanroomError(code, 'What happened.'))
+        const { headers, statusCode } = await ask('GET', '/incidents')
+        if (headers['retry-after'] === undefined) continue
+        assert.match(String(headers['retry-after']), /^[1-9][0-9]?$/)
+        assert.equal(statusCode, 503)
+        waits.push(code)
+      }
+      assert.deepEqual(waits.sort(), ['AWS_BUSY', 'AWS_THROTTLED', 'AWS_UNAVAILABLE', 'DATABASE_UNAVAILABLE', 'IDENTITY_UNAVAILABLE'])
+    })
+
+    it('that is the database\'s, and logs what the database said', async () => {
+      fakes.failWith(fromDatabase(Object.assign(new Error('terminating connection due to administrator command'), { code: '57P01' })))
+      problemOf(await ask('GET', `/incidents/${INCIDENT_ID}`), 'DATABASE_UNAVAILABLE')
+      assert.ok(fakes.log.some((line) => line.includes('administrator command') && line.includes('DATABASE_UNAVAILABLE')))
+    })
 
     it('also when the durable engine gave it back without its class', async () => {
       fakes.failWith(Object.assign(new Error('The stack failed.'), { name: 'CleanroomError', code: 'ENGINE_FAILED' }))
@@ -398,6 +509,18 @@ describe('the API', () => {
       const ended = stream.toArray()
       await app.close()
       assert.deepEqual(await ended, [])
+    })
+
+    it('end when they can\'t be read any more, so that the reader comes back for the rest', async () => {
+      const { incidents } = fakes.ports
+      incidents.events = async function * () {
+        yield EVENTS[0]!
+        throw new CleanroomError('DATABASE_UNAVAILABLE', 'PostgreSQL is not available.')
+      }
+      const stream = await follow()
+      const text = (await stream.toArray()).join('')
+      assert.match(text, /^id: 3\n/)
+      assert.ok(fakes.log.some((line) => line.includes('DATABASE_UNAVAILABLE')))
     })
 
     it('stop being read when the reader goes away', async () => {

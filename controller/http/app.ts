@@ -11,6 +11,7 @@ import type { AppPorts } from './ports.ts'
 import { problemDocument, sendProblem } from './problem.ts'
 import { requestMetrics } from './request-metrics.ts'
 import { headersOf, responseHeaders } from './response-headers.ts'
+import { containmentRoutes } from './routes/containment.ts'
 import { evidenceRoutes } from './routes/evidence.ts'
 import { eventRoutes } from './routes/events.ts'
 import { incidentRoutes } from './routes/incidents.ts'
@@ -54,7 +55,7 @@ export async function buildApp (ports: AppPorts, { heartbeatMs = 15_000 } = {}):
   await app.register(validation)
   await app.register(fastifySSE, { heartbeatInterval: heartbeatMs })
   await app.register(openapi)
-  for (const routes of [operationRoutes, incidentRoutes, reviewRoutes, evidenceRoutes, eventRoutes]) await app.register(routes, ports)
+  for (const routes of [operationRoutes, incidentRoutes, reviewRoutes, containmentRoutes, evidenceRoutes, eventRoutes]) await app.register(routes, ports)
   await app.ready()
   return app
 }

@@ -26,6 +26,8 @@ export const ACCESS: Record<string, readonly Role[] | typeof NO_TOKEN> = {
   'GET /incidents/:id/analyses': EVERY_ROLE,
   'POST /incidents/:id/analyses': ['analyst', 'admin'],
   'POST /incidents/:id/review': ['analyst', 'admin'],
+  'POST /incidents/:id/approvals': ['approver', 'admin'],
+  'POST /incidents/:id/containment': ['responder', 'admin'],
   'POST /incidents/:id/retry': ['responder', 'analyst', 'admin'],
   'POST /incidents/:id/cancel': ['responder', 'admin']
 }

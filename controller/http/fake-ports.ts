@@ -6,6 +6,7 @@ import { Registry } from 'prom-client'
 import { DEFAULT_CONTAINMENT_POLICY } from '../containment/plan.ts'
 import { CleanroomError } from '../incident/errors.ts'
 import type { AnalysisRun, Artifact, Decision, Finding, Incident, LedgerEntry } from '../incident/incident.ts'
+import type { EscalationPreview, ReleasePreview } from './previews.ts'
 import { ROLES, type AppPorts, type Asked, type IncidentEvent, type Readiness, type Role } from './ports.ts'
 
 export const INCIDENT_ID = '01jzxk3v5n8r9t2w4y6b8d0f2h'
@@ -28,6 +29,21 @@ export const INCIDENT: Incident = {
   findingsSummary: { total: 1, bySeverity: { high: 1 } }
 }
 
+export const RELEASE_PREVIEW: ReleasePreview = {
+  targets: [{
+    instanceId: 'i-0123456789abcdef0',
+    changes: [{ action: 'protect-from-termination', resource: 'i-0123456789abcdef0', effect: 'restores', before: { disableApiTermination: false }, now: { disableApiTermination: true } }]
+  }]
+}
+
+export const ESCALATION_PREVIEW: EscalationPreview = {
+  targets: [{
+    instanceId: 'i-0123456789abcdef0',
+    actions: [{ kind: 'isolate-subnet', resource: 'subnet-0123456789abcdef0', words: 'Give the subnet a network ACL that denies everything' }],
+    hits: ['i-0fedcba9876543210']
+  }]
+}
+
 export const DECISION: Decision = {
   id: '01jzxk4a0b1c2d3e4f5g6h7j8k',
   kind: 'release',
@@ -35,7 +51,7 @@ export const DECISION: Decision = {
   comment: 'a load test',
   requestedBy: 'analyst@example.org',
   requestedAt: AT,
-  preview: { targets: [] },
+  preview: RELEASE_PREVIEW,
   state: 'awaiting-approval'
 }
 
@@ -85,9 +101,9 @@ export function fakePorts (): Fakes {
     known(id)
     return answer(port, { decision: DECISION, incident: INCIDENT }, [id, ...args])
   }
-  const previewed = (port: string) => async (id: string, ...args: unknown[]): Promise<object> => {
+  const previewed = <T>(port: string, preview: T) => async (id: string, ...args: unknown[]): Promise<T> => {
     known(id)
-    return answer(port, { targets: [] }, [id, ...args])
+    return answer(port, preview, [id, ...args])
   }
   const finding = (number: number): Finding => ({ id: `finding-${number}`, rule: 'web-shell', title: 'A web shell', severity: 'high', confidence: 'high', reason: 'It runs what it is sent' })
   const entry = (seq: number): LedgerEntry => ({ seq, at: AT, actor: 'cleanroom:contain', action: 'contain.intent', detail: {}, prevHash: 'b'.repeat(64), hash: 'c'.repeat(64) })
@@ -123,9 +139,9 @@ export function fakePorts (): Fakes {
       },
       containment: {
         contain: changed('contain'),
-        previewEscalation: previewed('previewEscalation'),
+        previewEscalation: previewed('previewEscalation', ESCALATION_PREVIEW),
         escalate: wished('escalate'),
-        previewRelease: previewed('previewRelease'),
+        previewRelease: previewed('previewRelease', RELEASE_PREVIEW),
         release: wished('release'),
         approve: changed('approve')
       },

@@ -40,7 +40,11 @@ export const openapi = fp(async (app: FastifyInstance) => {
           ...!noToken && { description: [schema?.description, `Roles: ${allowed.join(', ')}.`].filter(Boolean).join(' ') },
           response: {
             ...schema?.response as object,
-            default: { description: 'A problem', content: { 'application/problem+json': { schema: ProblemSchema } } }
+            default: {
+              description: 'A problem',
+              headers: { 'Retry-After': { description: 'Seconds after which the same request may succeed; only where waiting helps', schema: { type: 'integer' } } },
+              content: { 'application/problem+json': { schema: ProblemSchema } }
+            }
           }
         }
       }

@@ -8,6 +8,7 @@ import type { Registry } from 'prom-client'
 import type { Rung } from '../containment/plan.ts'
 import type { AnalysisRun, Artifact, ContainmentPolicy, Decision, Finding, Incident, LedgerEntry, Phase } from '../incident/incident.ts'
 import type { OpenRequest } from '../incident/open-request.ts'
+import type { EscalationPreview, ReleasePreview } from './previews.ts'
 
 export const ROLES = ['responder', 'analyst', 'approver', 'admin'] as const
 export type Role = typeof ROLES[number]
@@ -74,12 +75,12 @@ export interface IncidentPort {
 export interface ContainmentPort {
   /** Contains once more, also after a release. @throws CleanroomError CONFLICT, CONTAINMENT_UNDERWAY, HELD_BY_ANOTHER_INCIDENT */
   contain: (id: string, request: ContainRequest, caller: Caller) => Promise<Incident>
-  /** What further rungs would change and whom they would hit, from reads; answered as it is. */
-  previewEscalation: (id: string, choice: EscalationChoice, caller: Caller) => Promise<object>
+  /** What further rungs would change and whom they would hit, from reads. */
+  previewEscalation: (id: string, choice: EscalationChoice, caller: Caller) => Promise<EscalationPreview>
   /** Records the wish and touches nothing. @throws CleanroomError NOT_CONTAINED, CONTAINMENT_UNDERWAY */
   escalate: (id: string, request: EscalationRequest, caller: Caller) => Promise<Asked>
-  /** What release would take back, against what stands there today, from reads; answered as it is. */
-  previewRelease: (id: string, choice: ReleaseChoice, caller: Caller) => Promise<object>
+  /** What release would take back, against what stands there today, from reads. @throws CleanroomError NOT_CONTAINED */
+  previewRelease: (id: string, choice: ReleaseChoice, caller: Caller) => Promise<ReleasePreview>
   /** Records the wish and touches nothing. @throws CleanroomError NOT_CONTAINED, CONTAINMENT_UNDERWAY, HELD_BY_ANOTHER_INCIDENT */
   release: (id: string, request: ReleaseRequest, caller: Caller) => Promise<Asked>
   /** The second person's word; a yes starts what was asked for. @throws CleanroomError NOT_FOUND, SAME_PERSON, DECISION_MADE, CONTAINMENT_UNDERWAY */

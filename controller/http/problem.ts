@@ -2,7 +2,7 @@
  * Every error as an RFC 9457 problem document: a stable code, what went wrong, what to do about it.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { codeOf, ERRORS, messageOf, type CleanroomError, type ErrorCode } from '../incident/errors.ts'
+import { codeOf, ERRORS, messageOf, retryAfter, type CleanroomError, type ErrorCode } from '../incident/errors.ts'
 import { invalidFields, type FieldProblem } from './validation.ts'
 
 export interface ProblemDocument {
@@ -30,6 +30,15 @@ export class Refusal extends Error {
     this.name = 'Refusal'
     this.told = told
   }
+}
+
+/** Refuses a request for fields that only together are not valid, all at once. @throws Refusal */
+export function refuse (errors: FieldProblem[]): void {
+  if (errors.length > 0) throw new Refusal({ code: 'INVALID_REQUEST', detail: summary(errors), errors })
+}
+
+function summary (errors: FieldProblem[]): string {
+  return errors.length === 1 ? `${errors[0]!.path} ${errors[0]!.message}.` : `${errors.length} fields are not valid.`
 }
 
 /** What the HTTP framework refuses before a route is reached, by its code. */
@@ -64,7 +73,7 @@ function toldOf (error: unknown): Told & Record<string, unknown> {
   const { code, validation, validationContext, statusCode } = error as { code?: unknown, validation?: unknown, validationContext?: string, statusCode?: unknown }
   if (validation) {
     const errors = invalidFields(validation, validationContext ?? 'body')
-    return { code: 'INVALID_REQUEST', detail: errors.length === 1 ? `${errors[0]!.path} ${errors[0]!.message}.` : `${errors.length} fields are not valid.`, errors }
+    return { code: 'INVALID_REQUEST', detail: summary(errors), errors }
   }
   const refusal = typeof code === 'string' ? REFUSALS[code] : undefined
   if (refusal) return refusal
@@ -83,6 +92,8 @@ export function sendProblem (error: unknown, request: FastifyRequest, reply: Fas
   if (problem.status >= 500) request.log.error({ err: error, code: problem.code }, 'request failed')
   else request.log.info({ code: problem.code, detail: problem.detail }, 'request refused')
   if (problem.code === 'UNAUTHENTICATED') reply.header('www-authenticate', challenge(error, problem.detail))
+  const seconds = retryAfter(problem.code)
+  if (seconds !== undefined) reply.header('retry-after', seconds)
   return reply.code(problem.status).type('application/problem+json').send(problem)
 }
 

@@ -74,6 +74,11 @@ export function codeOf (error: unknown): ErrorCode {
   return typeof code === 'string' && code in ERRORS ? code as ErrorCode : 'INTERNAL'
 }
 
+/** Seconds after which the same request may succeed, or undefined when waiting alone does not help. */
+export function retryAfter (code: ErrorCode): number | undefined {
+  return (ERRORS[code] as ErrorKind).retryAfterSeconds
+}
+
 /** The words of any thrown value. */
 export function messageOf (error: unknown): string {
   return error instanceof Error ? error.message : String((error as { message?: unknown } | null)?.message ?? error)

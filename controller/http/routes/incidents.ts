@@ -6,14 +6,11 @@ import { Type } from 'typebox'
 import { Finding, Incident, Phase, PlanOverrides, Severity } from '../../incident/incident.ts'
 import { PAGE_QUERY, pageOf, PageOf, pageQuery, PageQuerystring } from '../paging.ts'
 import type { AppPorts } from '../ports.ts'
-import { IncidentParams } from './parameters.ts'
-
-/** EC2 ids are 8 or, since 2016, 17 hexadecimal digits long. */
-const InstanceId = Type.String({ pattern: '^i-([0-9a-f]{8}|[0-9a-f]{17})$', description: 'EC2 instance id' })
+import { IncidentParams, InstanceId, InstanceIds } from './parameters.ts'
 
 const OpenIncident = Type.Object({
   instanceId: Type.Optional(InstanceId),
-  instanceIds: Type.Optional(Type.Array(InstanceId, { minItems: 1, maxItems: 20 })),
+  instanceIds: Type.Optional(InstanceIds),
   accountId: Type.Optional(Type.String({ pattern: '^[0-9]{12}$', description: 'By default the controller\'s own' })),
   region: Type.Optional(Type.String({ pattern: '^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$', description: 'By default the controller\'s own' })),
   reason: Type.String({ pattern: '\\S', maxLength: 2000, description: 'Why the instance is suspect' }),
