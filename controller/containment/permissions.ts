@@ -64,17 +64,11 @@ function making (type: string, createAction: string): Question {
 
 const ofAutoScalingGroup: Question = ({ resource }, { arn }) => [{ resources: [arn('autoscaling', `autoScalingGroup:*:autoScalingGroupName/${resource}`)] }]
 
-const ofDnsFirewall = (type: string, context: Context) => (...actions: string[]): Record<string, Question> =>
-  Object.fromEntries(actions.map((action) => [`route53resolver:${action}`, (_, { arn }) => [{ resources: [arn('route53resolver', `${type}/*`)], context }]]))
-
-const DNS_FIREWALL: Record<string, Question> = {
-  ...ofDnsFirewall('firewall-domain-list', MAKING)('CreateFirewallDomainList'),
-  ...ofDnsFirewall('firewall-domain-list', MADE)('UpdateFirewallDomains', 'DeleteFirewallDomainList'),
-  ...ofDnsFirewall('firewall-rule-group', MAKING)('CreateFirewallRuleGroup'),
-  ...ofDnsFirewall('firewall-rule-group', MADE)('CreateFirewallRule', 'DeleteFirewallRule', 'DeleteFirewallRuleGroup'),
-  ...ofDnsFirewall('firewall-rule-group-association', MAKING)('AssociateFirewallRuleGroup'),
-  ...ofDnsFirewall('firewall-rule-group-association', MADE)('DisassociateFirewallRuleGroup')
-}
+const onOurs = (type: string): Question => (_, { arn }) => [{ resources: [arn('route53resolver', `${type}/*`)], context: MADE }]
+const makingOurs = (type: string): Question => (_, { arn }) => [
+  { resources: [arn('route53resolver', `${type}/*`)], context: MAKING },
+  { action: 'route53resolver:TagResource', resources: [arn('route53resolver', `${type}/*`)], context: MAKING }
+]
 
 /** What each IAM action is authorised on, and with which context. */
 const QUESTIONS: Record<string, Question> = {
@@ -116,7 +110,11 @@ const QUESTIONS: Record<string, Question> = {
   'iam:PutRolePolicy': ({ resource }, { around, arn }) => [{ resources: [around.role?.roleArn ?? arn('iam', `role/${resource}`, { global: true })] }],
   // IAM tells a key's user by name, without the path.
   'iam:UpdateAccessKey': ({ parameters }, { arn }) => [{ resources: [arn('iam', `user/${parameters.userName as string | undefined ?? '*'}`, { global: true })] }],
-  ...DNS_FIREWALL
+  'route53resolver:CreateFirewallDomainList': makingOurs('firewall-domain-list'),
+  'route53resolver:UpdateFirewallDomains': onOurs('firewall-domain-list'),
+  'route53resolver:CreateFirewallRuleGroup': makingOurs('firewall-rule-group'),
+  'route53resolver:CreateFirewallRule': onOurs('firewall-rule-group'),
+  'route53resolver:AssociateFirewallRuleGroup': makingOurs('firewall-rule-group-association')
 }
 
 /** Whether it is known what an IAM action is authorised on. */

@@ -71,24 +71,22 @@ describe('the plan of a response', () => {
     assert.ok(plannedSteps(FACTS, AROUND, PLAN).every(({ after }) => after === undefined))
   })
 
-  it('says when there is no way to leave for live capture, since the isolation is whole then', () => {
+  it('isolates whole at once where there is no way to leave for live capture', () => {
     const ssm: Plan = { ...PLAN, containment: { ...PLAN.containment, mode: 'ssm' } }
-    assert.ok(notes(FACTS, { ...AROUND, ssmEndpoints: [] }, ssm).some((note) => /no endpoints of Systems Manager/.test(note)))
     assert.ok(plannedSteps(FACTS, { ...AROUND, ssmEndpoints: [] }, ssm).every(({ action, after }) => action !== 'allow-ssm-endpoints' && !after))
-    assert.deepEqual(notes(FACTS, AROUND, ssm), [])
-  })
-
-  it('says that more may be hit than it tells when something could not be read', () => {
-    const around: Surroundings = { ...AROUND, unread: [{ what: 'subnets', code: 'AWS_ACCESS_DENIED', message: 'no' }] }
-    assert.equal(notes(FACTS, around, PLAN).length, 1)
   })
 
   it('says when the Auto Scaling group can\'t shrink', () => {
     const shrink: Plan = { ...PLAN, containment: { ...PLAN.containment, autoScaling: 'shrink' } }
     const autoScaling = { group: 'web', lifecycleState: 'InService', desiredCapacity: 2, minSize: 2, maxSize: 4, members: [], targetGroupArns: [] }
-    assert.match(notes(FACTS, { ...AROUND, autoScaling }, shrink)[0]!, /web has 2 instances and may not have fewer than 2/)
-    assert.deepEqual(notes(FACTS, { ...AROUND, autoScaling: { ...autoScaling, minSize: 1 } }, shrink), [])
-    assert.deepEqual(notes(FACTS, { ...AROUND, autoScaling }, PLAN), [])
+    assert.match(notes({ ...AROUND, autoScaling }, shrink)[0]!, /web wants 2 instances and may not have fewer than 2/)
+    assert.deepEqual(notes({ ...AROUND, autoScaling: { ...autoScaling, minSize: 1 } }, shrink), [])
+    assert.deepEqual(notes({ ...AROUND, autoScaling }, PLAN), [])
+  })
+
+  it('says which of the access keys are inactive already', () => {
+    const accessKeys = [{ accessKeyId: 'AKIAA', userName: 'mallory', active: false }, { accessKeyId: 'AKIAB', userName: 'mallory', active: true }]
+    assert.deepEqual(notes({ ...AROUND, accessKeys }, PLAN), ['Inactive already: AKIAA'])
   })
 })
 
