@@ -14,7 +14,6 @@ import { INSTANCE_GONE } from './take-back.ts'
 
 /** Where a state that passes leads to: it is what the action has brought about, however long EC2 takes. */
 const LEADS_TO: Record<string, string> = { pending: 'running', stopping: 'stopped', 'shutting-down': 'terminated' }
-const POLL_MS = 2_000
 
 async function stateName (ec2: EC2Client, instanceId: string): Promise<string> {
   try {
@@ -31,12 +30,12 @@ function settled (name: string): State {
 }
 
 /** Waits until the state no longer passes, for so long at most; answers the last one read. */
-async function settle (ec2: EC2Client, instanceId: string, waitMs: number): Promise<string> {
+async function settle (ec2: EC2Client, instanceId: string, { waitMs, pollMs }: Patience): Promise<string> {
   const until = Date.now() + waitMs
   for (;;) {
     const name = await stateName(ec2, instanceId)
     if (!(name in LEADS_TO) || Date.now() >= until) return name
-    await sleep(Math.min(POLL_MS, Math.max(0, until - Date.now())))
+    await sleep(Math.min(pollMs, Math.max(0, until - Date.now())))
   }
 }
 
@@ -49,16 +48,19 @@ async function protect (ec2: EC2Client, InstanceId: string, Value: boolean): Pro
   }
 }
 
-/** `waitMs`: how long to wait for EC2 to finish a stop or a start. A stop that takes longer counts as done: EC2 does not take it back. */
-export function stopInstanceWithin ({ waitMs }: { waitMs: number }): Action {
+/** How long to wait for EC2 to finish a stop or a start, and how often to look. */
+export interface Patience { waitMs: number, pollMs: number }
+
+/** A stop that takes longer than the wait counts as done: EC2 does not take it back. */
+export function stopInstanceWithin (patience: Patience): Action {
   return {
     observe: async ({ clients: { ec2 }, instanceId }) => settled(await stateName(ec2, instanceId)),
     apply: async ({ clients: { ec2 }, instanceId }) => {
-      const found = await settle(ec2, instanceId, 0)
+      const found = await stateName(ec2, instanceId)
       if (settled(found).state === 'terminated') return settled(found)
       if (settled(found).state !== 'stopped') {
         // An instance that is starting can't be stopped yet.
-        await settle(ec2, instanceId, waitMs)
+        await settle(ec2, instanceId, patience)
         await protect(ec2, instanceId, false)
         try {
           await ec2.send(new StopInstancesCommand({ InstanceIds: [instanceId] }))
@@ -69,7 +71,7 @@ export function stopInstanceWithin ({ waitMs }: { waitMs: number }): Action {
         // An attempt that was cut off may have lifted it.
         await protect(ec2, instanceId, true)
       }
-      return settled(await settle(ec2, instanceId, waitMs))
+      return settled(await settle(ec2, instanceId, patience))
     },
     undo: async ({ clients: { ec2 }, instanceId }, _planned, { before, after }) => {
       const found = settled(await stateName(ec2, instanceId))
@@ -78,11 +80,11 @@ export function stopInstanceWithin ({ waitMs }: { waitMs: number }): Action {
       if (found.state !== after.state || before.state !== 'running') {
         return { now: found, restored: false, note: `Somebody changed it since: ${instanceId} is ${String(found.state)}, and was left so.` }
       }
-      if (await settle(ec2, instanceId, waitMs) === 'stopping') {
+      if (await settle(ec2, instanceId, patience) === 'stopping') {
         throw new CleanroomError('AWS_BUSY', `${instanceId} is still stopping; it can be started when it has stopped.`)
       }
       await ec2.send(new StartInstancesCommand({ InstanceIds: [instanceId] }))
-      const now = settled(await settle(ec2, instanceId, waitMs))
+      const now = settled(await settle(ec2, instanceId, patience))
       return {
         now,
         restored: now.state === before.state,
@@ -92,4 +94,4 @@ export function stopInstanceWithin ({ waitMs }: { waitMs: number }): Action {
   }
 }
 
-export const stopInstance = stopInstanceWithin({ waitMs: 12_000 })
+export const stopInstance = stopInstanceWithin({ waitMs: 12_000, pollMs: 2_000 })

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import * as EC2 from '@aws-sdk/client-ec2'
 import type { ActionContext } from '../../../controller/containment/actions/action.ts'
-import { stopInstance, stopInstanceWithin } from '../../../controller/containment/actions/stop.ts'
+import { stopInstanceWithin } from '../../../controller/containment/actions/stop.ts'
 import { planned, startActionWorld, type ActionWorld } from '../action-world.ts'
 
 const RUNNING = { state: 'running' }
 const STOPPED = { state: 'stopped' }
+const stopInstance = stopInstanceWithin({ waitMs: 12_000, pollMs: 200 })
+const impatient = stopInstanceWithin({ waitMs: 0, pollMs: 0 })
 const REFUSED = { code: 'UnauthorizedOperation', status: 403 }
 
 describe('Stopping the instance', function () {
@@ -51,7 +53,7 @@ describe('Stopping the instance', function () {
   })
 
   it('counts as done when EC2 takes longer than the wait', async () => {
-    assert.deepEqual(await stopInstanceWithin({ waitMs: 0 }).apply(context, stop(), RUNNING), STOPPED)
+    assert.deepEqual(await impatient.apply(context, stop(), RUNNING), STOPPED)
     assert.equal(await stateNow(), 'stopping')
     assert.deepEqual(await stopInstance.observe(context, stop()), STOPPED)
   })
@@ -83,7 +85,7 @@ describe('Stopping the instance', function () {
     const recorded = { before: RUNNING, after: STOPPED }
 
     it('starts it, also while it is still stopping, and leaves the protection', async () => {
-      await stopInstanceWithin({ waitMs: 0 }).apply(context, stop(), RUNNING)
+      await impatient.apply(context, stop(), RUNNING)
       const undone = await stopInstance.undo(context, stop(), recorded)
       assert.deepEqual([undone.now, undone.restored], [RUNNING, true])
       assert.match(undone.note!, /memory .* is lost/)
@@ -93,8 +95,8 @@ describe('Stopping the instance', function () {
     })
 
     it('waits for the next attempt when the stop takes too long', async () => {
-      await stopInstanceWithin({ waitMs: 0 }).apply(context, stop(), RUNNING)
-      await assert.rejects(stopInstanceWithin({ waitMs: 0 }).undo(context, stop(), recorded), { code: 'AWS_BUSY' })
+      await impatient.apply(context, stop(), RUNNING)
+      await assert.rejects(impatient.undo(context, stop(), recorded), { code: 'AWS_BUSY' })
     })
 
     it('leaves one stopped that was stopped before', async () => {
