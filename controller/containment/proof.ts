@@ -1,79 +1,362 @@
 /**
  * Proves containment from outside: everything is read back from AWS, nothing from our own record.
+ *
+ * Whether an interface is open is essential: if that can't be read, the proof fails as a whole and is tried again.
+ * Everything else is a check of its own, read side by side; one that can't be read is a check that failed. What AWS
+ * may show late (EC2 API Reference, "Eventual consistency") is looked at again before it counts as wrong.
  */
-import { DescribeAutoScalingInstancesCommand } from '@aws-sdk/client-auto-scaling'
-import { DescribeInstanceAttributeCommand, DescribeInstancesCommand, DescribeNetworkInterfacesCommand, type EC2Client } from '@aws-sdk/client-ec2'
-import { attempt, isGone } from '../aws/aws-errors.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { DescribeAutoScalingGroupsCommand, DescribeAutoScalingInstancesCommand } from '@aws-sdk/client-auto-scaling'
+import {
+  DescribeIamInstanceProfileAssociationsCommand, DescribeInstanceAttributeCommand, DescribeNetworkAclsCommand, paginateDescribeSecurityGroupRules,
+  paginateDescribeSecurityGroups, type EC2Client, type Instance, type SecurityGroupRule
+} from '@aws-sdk/client-ec2'
+import { GetAccessKeyLastUsedCommand, GetRoleCommand, GetRolePolicyCommand, paginateListAccessKeys } from '@aws-sdk/client-iam'
+import { attempt, fromAws, isGone } from '../aws/aws-errors.ts'
+import { CleanroomError, codeOf, type ErrorCode } from '../incident/errors.ts'
 import type { Check, Proof } from '../incident/incident.ts'
+import { TAG } from '../incident/tags.ts'
 import { classicMemberships, targetMemberships } from '../triage/load-balancer-memberships.ts'
+import { readInstance } from '../triage/read-instance.ts'
+import { within, type Limited } from '../triage/sections.ts'
 import type { ContainmentClients } from './actions/action.ts'
-import { rulesOf } from './actions/isolation.ts'
+import { readSessionPolicy, sessionPolicyName, type SessionScope } from './actions/role-sessions.ts'
+import { planSurroundings, type PlannedAction } from './plan.ts'
+import {
+  aclFound, AUTO_SCALING_EXPECTED, autoScalingFound, dnsFound, found, isolationChecks, metadataFound, SESSION_WORDS, sessionsFound, stopFound, tagsFound,
+  volumesFound, type DnsRule, type Found, type IsolationSeen, type ProofSubject
+} from './proof-findings.ts'
 
-export interface ProofSubject { instanceId: string, vpcId: string, isolationGroupId?: string }
+export type { ProofSubject } from './proof-findings.ts'
+
 export interface ContainmentProof extends Proof {
   /** Interfaces that are attached and not isolated, for example one that was attached meanwhile. */
   exposedInterfaces: string[]
 }
 
-/** Asks AWS for every interface, group rule, membership and protection of the instance. */
-export async function proveContainment (clients: ContainmentClients, subject: ProofSubject, now: Date): Promise<ContainmentProof> {
-  const { ec2, autoScaling, elb, elbv2 } = clients
-  const { instanceId, vpcId, isolationGroupId } = subject
-  return await attempt(`proving the containment of ${instanceId}`, async () => {
-    if (await hasVanished(ec2, instanceId)) {
-      return { ok: false, at: now.toISOString(), checks: [check('instance-exists', 'it exists', 'EC2 no longer knows it')], exposedInterfaces: [] }
-    }
-    const [interfaces, rules, membership, instance, termination, shutdown] = await Promise.all([
-      ec2.send(new DescribeNetworkInterfacesCommand({ Filters: [{ Name: 'attachment.instance-id', Values: [instanceId] }] })),
-      isolationGroupId ? rulesOf(ec2, isolationGroupId) : undefined,
-      autoScaling.send(new DescribeAutoScalingInstancesCommand({ InstanceIds: [instanceId] })),
-      ec2.send(new DescribeInstancesCommand({ InstanceIds: [instanceId] })),
-      ec2.send(new DescribeInstanceAttributeCommand({ InstanceId: instanceId, Attribute: 'disableApiTermination' })),
-      ec2.send(new DescribeInstanceAttributeCommand({ InstanceId: instanceId, Attribute: 'instanceInitiatedShutdownBehavior' }))
-    ])
-    const attached = interfaces.NetworkInterfaces ?? []
-    const addresses = attached.flatMap((each) => each.PrivateIpAddresses?.map(({ PrivateIpAddress }) => PrivateIpAddress!) ?? [])
-    const [targets, classic] = await Promise.all([
-      targetMemberships(elbv2, [instanceId, ...addresses], vpcId), classicMemberships(elb, instanceId)
-    ])
-    const groups = attached.map((each) => ({ id: each.NetworkInterfaceId!, groups: each.Groups?.map(({ GroupId }) => GroupId!) ?? [] }))
-    const exposed = groups.filter(({ groups: [first, ...others] }) => first === undefined || first !== isolationGroupId || others.length > 0)
-    const checks: Check[] = [
-      check('isolation-group-empty', 'no rules', rules === undefined ? 'no isolation group' : rules.length === 0 ? 'no rules' : `${rules.length} rules`),
-      check('interfaces-found', 'at least one interface', attached.length > 0 ? 'at least one interface' : 'none'),
-      ...groups.map((each) => check(`interface-isolated ${each.id}`, String(isolationGroupId ?? 'the isolation group'), each.groups.join(', '))),
-      check('termination-protected', 'true', String(termination.DisableApiTermination?.Value)),
-      check('stops-on-shutdown', 'stop', String(shutdown.InstanceInitiatedShutdownBehavior?.Value)),
-      check('volumes-kept', 'none is deleted on termination', devicesDeleted(instance.Reservations?.[0]?.Instances?.[0]?.BlockDeviceMappings ?? [])),
-      check('not-in-auto-scaling', 'no group', groupOf(membership.AutoScalingInstances?.[0])),
-      check('not-a-target', 'no target group', targets.map(({ targetGroupArn }) => targetGroupArn).join(', ') || 'no target group'),
-      check('not-in-classic-load-balancers', 'no load balancer', classic.join(', ') || 'no load balancer')
-    ]
-    return { ok: checks.every(({ ok }) => ok), at: now.toISOString(), checks, exposedInterfaces: exposed.map(({ id }) => id) }
-  })
+export interface ProofLimits {
+  /** Milliseconds for each check that is not essential. */
+  checkMs: number
+  /** Milliseconds to wait before each further look at what AWS may show late. */
+  settleMs: number[]
 }
 
-/** A terminated instance is soon unknown; nothing of it can be reached then, and nothing proved. */
-async function hasVanished (ec2: EC2Client, instanceId: string): Promise<boolean> {
+const LIMITS: ProofLimits = { checkMs: 12_000, settleMs: [400, 1_200] }
+
+/** A check that is read by itself. */
+interface Look { name: string, expected: string, find: (limited: Limited) => Promise<Found> }
+interface Looked { check: Check, /** Whether a later look may find it otherwise. */ maySettle: boolean }
+
+/**
+ * Asks AWS for every interface, group rule, association, membership and protection of the instance.
+ * @throws CleanroomError AWS_*, TIMED_OUT when its interfaces or their rules can't be read
+ */
+export async function proveContainment (
+  clients: ContainmentClients, subject: ProofSubject, now: Date, { checkMs, settleMs }: ProofLimits = LIMITS
+): Promise<ContainmentProof> {
+  const { instanceId } = subject.facts
+  const looked = new Map<string, Looked>()
+  const lookAt = async ({ name, expected, find }: Look): Promise<void> => {
+    looked.set(name, await look(name, expected, () => within(checkMs, `reading ${name}`, find)))
+  }
   try {
-    const answer = await ec2.send(new DescribeInstancesCommand({ InstanceIds: [instanceId] }))
-    return answer.Reservations?.[0]?.Instances?.[0]?.State?.Name === 'terminated'
+    return await attempt(`proving the containment of ${instanceId}`, async () => {
+      let seen = readIsolation(clients.ec2, subject, now)
+      const looks = looksAt(clients, subject, now, async () => await seen)
+      await Promise.all([seen, ...looks.map(lookAt)])
+      for (const waitMs of settleMs) {
+        const { checks, exposedInterfaces } = isolationChecks(subject, await seen)
+        const again = looks.filter(({ name }) => looked.get(name)!.maySettle)
+        // An open interface is closed first and proved then.
+        if (exposedInterfaces.length > 0 || (again.length === 0 && checks.every(({ ok }) => ok))) break
+        await sleep(waitMs)
+        seen = readIsolation(clients.ec2, subject, now)
+        await Promise.all([seen, ...again.map(lookAt)])
+      }
+      const isolation = isolationChecks(subject, await seen)
+      const checks = [...isolation.checks, ...looks.map(({ name }) => looked.get(name)!.check)]
+      return { ok: checks.every(({ ok }) => ok), at: now.toISOString(), checks, exposedInterfaces: isolation.exposedInterfaces }
+    })
   } catch (error) {
-    if (isGone(error)) return true
-    throw error
+    const code = codeOf(error)
+    if (code !== 'INSTANCE_NOT_FOUND' && code !== 'INSTANCE_TERMINATED') throw error
+    // Nothing of it can be reached then, and nothing proved.
+    const check = { name: 'instance-exists', ok: false, expected: 'EC2 knows it', observed: (error as Error).message }
+    return { ok: false, at: now.toISOString(), checks: [check], exposedInterfaces: [] }
   }
 }
 
-/** A member that is leaving is no longer replaced or counted; draining connections may take minutes. */
-function groupOf (member: { AutoScalingGroupName?: string, LifecycleState?: string } | undefined): string {
-  return member === undefined || /^Detach/.test(member.LifecycleState ?? '') ? 'no group' : member.AutoScalingGroupName!
+/** Errors that a moment later may be none. */
+const PASSING: readonly ErrorCode[] = ['AWS_THROTTLED', 'AWS_UNAVAILABLE', 'AWS_BUSY']
+
+async function look (name: string, expected: string, find: () => Promise<Found>): Promise<Looked> {
+  try {
+    const { ok, observed } = await find()
+    return { check: { name, ok, expected, observed }, maySettle: !ok }
+  } catch (error) {
+    const { code, message } = fromAws(error, `reading ${name}`)
+    return { check: { name, ok: false, expected, observed: `not readable: ${code} (${message})` }, maySettle: PASSING.includes(code) }
+  }
 }
 
-function check (name: string, expected: string, observed: string): Check {
-  return { name, ok: expected === observed, expected, observed }
+/** Two rounds: the instance, its interfaces and our groups side by side; then the rules of all groups concerned. */
+async function readIsolation (ec2: EC2Client, { incidentId, facts, isolationGroupId }: ProofSubject, now: Date): Promise<IsolationSeen> {
+  const [{ facts: { interfaces }, sections }, ours] = await Promise.all([
+    readInstance({ ec2 }, facts, facts.instanceId, now), ownGroups(ec2, incidentId, facts.instanceId)
+  ])
+  for (const name of ['networkInterfaces', 'branchInterfaces']) {
+    const section = sections[name]
+    if (section && 'error' in section) throw new CleanroomError(section.error.code as ErrorCode, section.error.message)
+  }
+  const groupIds = new Set([...interfaces.flatMap(({ securityGroupIds }) => securityGroupIds), ...ours, ...isolationGroupId !== undefined ? [isolationGroupId] : []])
+  return { instance: (sections.instance as { data: Instance }).data, interfaces, ours, rules: await rulesOf(ec2, [...groupIds]) }
 }
 
-function devicesDeleted (mappings: Array<{ DeviceName?: string, Ebs?: { DeleteOnTermination?: boolean } }>): string {
-  const deleted = mappings.filter(({ Ebs }) => Ebs?.DeleteOnTermination).map(({ DeviceName }) => DeviceName)
-  return deleted.join(', ') || 'none is deleted on termination'
+/** In whatever VPC: what was made for the incident and the instance. */
+async function ownGroups (ec2: EC2Client, incidentId: string, instanceId: string): Promise<string[]> {
+  const ids: string[] = []
+  const Filters = [
+    { Name: `tag:${TAG.incident}`, Values: [incidentId] }, { Name: `tag:${TAG.instance}`, Values: [instanceId] }, { Name: `tag:${TAG.purpose}`, Values: ['isolation'] }
+  ]
+  for await (const page of paginateDescribeSecurityGroups({ client: ec2 }, { Filters })) ids.push(...page.SecurityGroups?.map(({ GroupId }) => GroupId!) ?? [])
+  return ids.sort()
+}
+
+/** Amazon EC2 User Guide, "List and filter using the CLI and API": a filter takes 200 values. */
+const FILTER_VALUES = 200
+
+async function rulesOf (ec2: EC2Client, groupIds: string[]): Promise<Map<string, SecurityGroupRule[]>> {
+  const rules = new Map<string, SecurityGroupRule[]>(groupIds.map((groupId) => [groupId, []]))
+  for (let from = 0; from < groupIds.length; from += FILTER_VALUES) {
+    const Filters = [{ Name: 'group-id', Values: groupIds.slice(from, from + FILTER_VALUES) }]
+    for await (const page of paginateDescribeSecurityGroupRules({ client: ec2 }, { Filters })) {
+      for (const rule of page.SecurityGroupRules ?? []) rules.get(rule.GroupId!)?.push(rule)
+    }
+  }
+  return rules
+}
+
+function looksAt (clients: ContainmentClients, subject: ProofSubject, now: Date, seen: () => Promise<IsolationSeen>): Look[] {
+  const { incidentId, facts: { instanceId, vpcId }, around, policy, rungs, mode } = subject
+  const planned = planSurroundings(subject.facts, around, policy, rungs).filter(({ after }) => after === undefined || mode === 'full')
+  const ofInstance = (name: string, expected: string, finds: (instance: Instance) => Found): Look =>
+    ({ name, expected, find: async () => finds((await seen()).instance) })
+  return [
+    ofInstance('tagged-quarantined', `${TAG.status}=quarantined, ${TAG.incident}=${incidentId}`, (instance) => tagsFound(instance, incidentId)),
+    ...protections(clients, instanceId),
+    ofInstance('volumes-kept', 'no volume is deleted on termination', volumesFound),
+    autoScaling(clients, subject),
+    {
+      name: 'not-a-target',
+      expected: 'in no target group, by its id or any of its addresses',
+      find: async (limited) => {
+        const addresses = (await seen()).interfaces.flatMap(({ privateAddresses, ipv6Addresses }) => [...privateAddresses, ...ipv6Addresses])
+        const targets: string[] = []
+        await targetMemberships(clients.elbv2, [instanceId, ...addresses], vpcId, ({ targetGroupArn, targetId, port }) => {
+          targets.push(`${targetId}${port === undefined ? '' : `:${port}`} in ${targetGroupArn}`)
+        }, limited)
+        return found(targets.length === 0, targets.sort().join(', ') || 'in no target group')
+      }
+    },
+    {
+      name: 'not-in-classic-load-balancers',
+      expected: 'in no classic load balancer',
+      find: async (limited) => {
+        const balancers = await classicMemberships(clients.elb, instanceId, limited)
+        return found(balancers.length === 0, balancers.map(({ LoadBalancerName }) => LoadBalancerName).join(', ') || 'in no classic load balancer')
+      }
+    },
+    ...policy.elasticIp === 'disassociate'
+      ? [{
+          name: 'no-elastic-ip',
+          expected: 'no Elastic IP on any interface',
+          find: async () => {
+            const elastic = (await seen()).interfaces.flatMap(({ interfaceId, elasticAddresses }) => elasticAddresses.map(({ publicIp }) => `${publicIp} on ${interfaceId}`))
+            return found(elastic.length === 0, elastic.join(', ') || 'no Elastic IP')
+          }
+        }]
+      : [],
+    ...policy.instanceProfile === 'remove' && mode === 'full' ? [instanceProfile(clients, instanceId)] : [],
+    ...policy.sessions !== 'keep' && mode === 'full' ? sessions(clients, subject, planned, now) : [],
+    ...policy.accessKeyIds.map((accessKeyId) => accessKey(clients, accessKeyId, around.accessKeys.find((key) => key.accessKeyId === accessKeyId)?.userName)),
+    ...planned.filter(({ kind }) => kind === 'isolate-subnet').map(({ resource }) => subnet(clients, resource)),
+    ...planned.filter(({ kind }) => kind === 'block-dns').map(({ resource }) => dns(clients, resource)),
+    ...policy.metadata === 'disable' && mode === 'full' ? [ofInstance('metadata-off', 'disabled', metadataFound)] : [],
+    ...planned.some(({ kind }) => kind === 'stop-instance') ? [ofInstance('instance-stopped', 'stopped', stopFound)] : []
+  ]
+}
+
+function protections ({ ec2 }: ContainmentClients, InstanceId: string): Look[] {
+  const onOff = (value: boolean | undefined): string => value === true ? 'on' : 'off'
+  return [
+    {
+      name: 'termination-protected',
+      expected: 'on',
+      find: async (limited) => {
+        const { DisableApiTermination } = await ec2.send(new DescribeInstanceAttributeCommand({ InstanceId, Attribute: 'disableApiTermination' }), limited)
+        return found(DisableApiTermination?.Value === true, onOff(DisableApiTermination?.Value))
+      }
+    },
+    {
+      name: 'stop-protected',
+      expected: 'on',
+      find: async (limited) => {
+        const { DisableApiStop } = await ec2.send(new DescribeInstanceAttributeCommand({ InstanceId, Attribute: 'disableApiStop' }), limited)
+        return found(DisableApiStop?.Value === true, onOff(DisableApiStop?.Value))
+      }
+    },
+    {
+      name: 'stops-on-shutdown',
+      expected: 'stop',
+      find: async (limited) => {
+        const answer = await ec2.send(new DescribeInstanceAttributeCommand({ InstanceId, Attribute: 'instanceInitiatedShutdownBehavior' }), limited)
+        const behaviour = answer.InstanceInitiatedShutdownBehavior?.Value ?? 'not told'
+        return found(behaviour === 'stop', behaviour)
+      }
+    }
+  ]
+}
+
+function autoScaling ({ autoScaling }: ContainmentClients, { facts: { instanceId }, policy }: ProofSubject): Look {
+  const how = policy.autoScaling
+  return {
+    name: 'not-in-auto-scaling',
+    expected: AUTO_SCALING_EXPECTED[how],
+    find: async (limited) => {
+      const { AutoScalingInstances = [] } = await autoScaling.send(new DescribeAutoScalingInstancesCommand({ InstanceIds: [instanceId] }), limited)
+      const own = AutoScalingInstances[0]
+      if (!own) return autoScalingFound(how, undefined)
+      const group = own.AutoScalingGroupName!
+      const suspended = how !== 'suspend'
+        ? []
+        : (await autoScaling.send(new DescribeAutoScalingGroupsCommand({ AutoScalingGroupNames: [group] }), limited)).AutoScalingGroups?.[0]?.SuspendedProcesses ?? []
+      return autoScalingFound(how, {
+        group,
+        lifecycleState: own.LifecycleState!,
+        protectedFromScaleIn: own.ProtectedFromScaleIn ?? false,
+        suspendedProcesses: suspended.map(({ ProcessName }) => ProcessName!)
+      })
+    }
+  }
+}
+
+function instanceProfile ({ ec2 }: ContainmentClients, instanceId: string): Look {
+  return {
+    name: 'no-instance-profile',
+    expected: 'no instance profile',
+    find: async (limited) => {
+      const { IamInstanceProfileAssociations = [] } = await ec2.send(new DescribeIamInstanceProfileAssociationsCommand({
+        Filters: [{ Name: 'instance-id', Values: [instanceId] }, { Name: 'state', Values: ['associating', 'associated'] }]
+      }), limited)
+      return found(IamInstanceProfileAssociations.length === 0, IamInstanceProfileAssociations.map(({ IamInstanceProfile }) => IamInstanceProfile?.Arn).join(', ') || 'no instance profile')
+    }
+  }
+}
+
+/** One check; none for an instance without a role, or with one whose policies only AWS changes. */
+function sessions ({ iam }: ContainmentClients, { incidentId, facts: { instanceId }, around }: ProofSubject, planned: PlannedAction[], now: Date): Look[] {
+  const revocation = planned.find(({ kind }) => kind === 'revoke-role-sessions')
+  if (!revocation) {
+    const unread = around.unread.find(({ what }) => what === 'role')
+    if (!unread || around.role) return []
+    return [{ name: 'role-sessions-revoked', expected: SESSION_WORDS.instance, find: async () => { throw new CleanroomError(unread.code as ErrorCode, unread.message) } }]
+  }
+  const { resource: RoleName, parameters } = revocation
+  const wanted = parameters.scope as SessionScope
+  return [{
+    name: `role-sessions-revoked ${RoleName}`,
+    expected: SESSION_WORDS[wanted],
+    find: async (limited) => {
+      try {
+        const { PolicyDocument = '' } = await iam.send(new GetRolePolicyCommand({ RoleName, PolicyName: sessionPolicyName({ incidentId, instanceId }) }), limited)
+        return sessionsFound({ wanted, revocation: readSessionPolicy(PolicyDocument, parameters.roleId as string, instanceId), now })
+      } catch (error) {
+        if (!isGone(error)) throw error
+      }
+      try {
+        await iam.send(new GetRoleCommand({ RoleName }), limited)
+        return found(false, 'there is no policy that revokes sessions')
+      } catch (error) {
+        if (!isGone(error)) throw error
+        return found(true, 'the role is deleted, and its sessions are worth nothing')
+      }
+    }
+  }]
+}
+
+function accessKey ({ iam }: ContainmentClients, accessKeyId: string, knownUser: string | undefined): Look {
+  return {
+    name: `access-key-inactive ${accessKeyId}`,
+    expected: 'Inactive, or deleted',
+    find: async (limited) => {
+      const UserName = knownUser ?? (await iam.send(new GetAccessKeyLastUsedCommand({ AccessKeyId: accessKeyId }), limited)).UserName
+      if (!UserName) return found(false, 'IAM names no user who has it')
+      try {
+        for await (const page of paginateListAccessKeys({ client: iam }, { UserName }, limited)) {
+          const key = page.AccessKeyMetadata?.find(({ AccessKeyId }) => AccessKeyId === accessKeyId)
+          if (key) return found(key.Status === 'Inactive', `${key.Status}, of ${UserName}`)
+        }
+        return found(true, `deleted; ${UserName} has no such key`)
+      } catch (error) {
+        if (!isGone(error)) throw error
+        return found(true, `deleted with its user ${UserName}`)
+      }
+    }
+  }
+}
+
+function subnet ({ ec2 }: ContainmentClients, subnetId: string): Look {
+  return {
+    name: `subnet-denies-all ${subnetId}`,
+    expected: 'a network ACL that denies everything',
+    find: async (limited) => {
+      const answer = await ec2.send(new DescribeNetworkAclsCommand({ Filters: [{ Name: 'association.subnet-id', Values: [subnetId] }] }), limited)
+      return aclFound(answer.NetworkAcls?.find(({ Associations = [] }) => Associations.some(({ SubnetId }) => SubnetId === subnetId)))
+    }
+  }
+}
+
+function dns (clients: ContainmentClients, vpcId: string): Look {
+  return { name: `dns-blocked ${vpcId}`, expected: 'DNS Firewall blocks every domain', find: async () => dnsFound(await dnsRules(clients, vpcId)) }
+}
+
+/** In the order in which Resolver asks them: by the priority of the group's association, then by the rule's own. */
+async function dnsRules ({ resolver }: ContainmentClients, VpcId: string): Promise<DnsRule[]> {
+  const associations = await allPages(async (page) => await resolver.call('ListFirewallRuleGroupAssociations', { VpcId, ...page }), (answer) => answer.FirewallRuleGroupAssociations)
+  const inForce = associations.filter(({ Status }) => Status === 'COMPLETE').sort((a, b) => a.Priority - b.Priority)
+  const rules: DnsRule[] = []
+  let unread: unknown
+  // The domains of AWS's own lists are nobody's to read; that they are blocked opens nothing.
+  const domainsOf = async (FirewallDomainListId: string): Promise<string[]> => {
+    try {
+      return await allPages(async (page) => await resolver.call('ListFirewallDomains', { FirewallDomainListId, ...page }), (answer) => answer.Domains)
+    } catch (error) {
+      unread = error
+      return []
+    }
+  }
+  for (const { FirewallRuleGroupId } of inForce) {
+    const own = await allPages(async (page) => await resolver.call('ListFirewallRules', { FirewallRuleGroupId, ...page }), (answer) => answer.FirewallRules)
+    for (const { Name, Action, FirewallDomainListId } of own.sort((a, b) => a.Priority - b.Priority)) {
+      const domains = Action === 'BLOCK' ? await domainsOf(FirewallDomainListId) : []
+      rules.push({ Name, Action, group: FirewallRuleGroupId, domains })
+      // What is asked later no longer matters.
+      if (domains.includes('*')) return rules
+    }
+  }
+  if (unread !== undefined) throw unread
+  return rules
+}
+
+async function allPages<Answer extends { NextToken?: string }, Item> (
+  ask: (page: { NextToken?: string }) => Promise<Answer>, itemsOf: (answer: Answer) => Item[] | undefined
+): Promise<Item[]> {
+  const items: Item[] = []
+  let NextToken: string | undefined
+  do {
+    const answer: Answer = await ask(NextToken === undefined ? {} : { NextToken })
+    items.push(...itemsOf(answer) ?? [])
+    NextToken = answer.NextToken
+  } while (NextToken)
+  return items
 }
