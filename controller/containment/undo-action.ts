@@ -19,9 +19,12 @@ export function plannedOf (action: ContainmentAction, more: Record<string, unkno
   return { kind, stage, resource: action.resource, words: action.change ?? '', needs: [...needs], parameters: { ...action.parameters, ...more } }
 }
 
+/** They only close what another action opened. */
+const NOTHING_TO_UNDO: readonly string[] = ['remove-untracking-group', 'close-ssm-path']
+
 /** Whether there is anything of an action to take back: it was begun, and it changed something or may have. */
-export function canUndo (action: ContainmentAction): boolean {
-  return action.before !== undefined && (action.state === 'done' || action.state === 'failed')
+export function canUndo ({ action, state, before }: ContainmentAction): boolean {
+  return before !== undefined && (state === 'done' || state === 'failed') && !NOTHING_TO_UNDO.includes(action)
 }
 
 /** Actions in the order in which release takes them back: the plan's, backwards. */

@@ -18,9 +18,12 @@ export function containmentClients (clients: AwsClients, target: ContextOf['targ
   }
 }
 
-/** @param actions what was done so far: it tells the groups that were made */
-export function actionContext (clients: AwsClients, { incidentId, ticket, target }: ContextOf, actions: ContainmentAction[] = []): ActionContext {
-  const isolationGroupId = groupOf(actions, 'prepare-isolation-group')
+/**
+ * @param actions what was done so far: it tells the groups that were made
+ * @param known the isolation group that an earlier round or containment made
+ */
+export function actionContext (clients: AwsClients, { incidentId, ticket, target }: ContextOf, actions: ContainmentAction[] = [], known?: string): ActionContext {
+  const isolationGroupId = groupOf(actions, 'prepare-isolation-group') ?? known
   const untrackingGroupId = actions.some(({ action, state }) => action === 'remove-untracking-group' && state !== 'planned' && state !== 'failed')
     ? undefined
     : groupOf(actions, 'prepare-untracking-group')
@@ -34,7 +37,7 @@ export function actionContext (clients: AwsClients, { incidentId, ticket, target
   }
 }
 
-function groupOf (actions: ContainmentAction[], kind: string): string | undefined {
+export function groupOf (actions: ContainmentAction[], kind: string): string | undefined {
   const made = actions.findLast(({ action, state }) => action === kind && state !== 'failed')
   return (made?.after as { groupId?: string } | undefined)?.groupId
 }

@@ -16,7 +16,7 @@ import { CleanroomError } from '../incident/errors.ts'
 import type { Containment, ContainmentAction, ContainmentPolicy, Incident } from '../incident/incident.ts'
 import { readInstance } from '../triage/read-instance.ts'
 import type { InstanceFacts, Surroundings } from '../triage/target-facts.ts'
-import { actionContext, containmentClients } from './containment-context.ts'
+import { actionContext, containmentClients, groupOf } from './containment-context.ts'
 import type { ResponseParts } from './parts.ts'
 import { POLICY } from './step-policies.ts'
 import { surveyId, triageClients, type Survey, type TargetId } from './triage-lane.ts'
@@ -46,7 +46,14 @@ export function containmentId ({ incidentId, target, generation, occasion }: Pic
   return `contain/${incidentId}/${target.instanceId}/${generation}.${occasion}`
 }
 
-interface RoundInput extends Omit<ContainmentInput, 'facts'> { facts: InstanceFacts, round: number, done: ContainmentAction[] }
+interface RoundInput extends Omit<ContainmentInput, 'facts'> {
+  facts: InstanceFacts
+  round: number
+  /** What need not be done again. */
+  done: ContainmentAction[]
+  /** The isolation group, once one was made, also when making sure of it failed since. */
+  groupId?: string
+}
 interface Surrounded { actions: ContainmentAction[], around: Surroundings }
 
 export type Contain = Workflow<[ContainmentInput], Containment['state']>
@@ -93,15 +100,18 @@ export function registerContainment (parts: ResponseParts, survey: Survey): Cont
     const keep = (results: ContainmentAction[]): void => { for (const result of results) latest.set(result.key, result) }
     let found = input.facts ?? await read(parts, input, 0)
     let facts = found
+    let groupId: string | undefined
     let around = NOTHING_KNOWN
     let proof: ContainmentProof | undefined
     for (let round = 1; ; round++) {
       if (round > 1) found = await read(parts, input, round)
       const planned = await step(`contain.plan/${round}`, POLICY.record, () => planRound(parts, input, found))
-      const { policy } = planned
+      const { policy, prepared } = planned
       facts = planned.facts
-      const done = [...latest.values()].filter(({ key }) => !isExposed(key, facts, proof))
-      const of: RoundInput = { ...input, facts, policy, round, done }
+      if (round === 1 && prepared && !latest.has(prepared.key)) latest.set(prepared.key, prepared)
+      groupId = groupOf([...latest.values()], 'prepare-isolation-group') ?? groupId
+      const done = [...latest.values()].filter((action) => !isUndone(action, proof))
+      const of: RoundInput = { ...input, facts, policy, round, done, ...groupId !== undefined && { groupId } }
       const id = (lane: string): string => `${lane}/${incidentId}/${facts.instanceId}/${input.generation}.${input.occasion}.${round}`
       const [cutting, protecting, surrounding] = [await start(cutOff, id('cut-off'), of), await start(protect, id('protect'), of), await start(surround, id('surround'), of)]
       for (const each of [cutting, protecting]) keep(valueOf(await each.outcome()))
@@ -111,7 +121,7 @@ export function registerContainment (parts: ResponseParts, survey: Survey): Cont
         keep(surrounded.value.actions)
       }
       keep(await leaveSsmPath({ ...of, done: [...latest.values()] }, around))
-      proof = await step(`contain.prove/${round}`, POLICY.contain, () => prove(parts, input, facts, around, [...latest.values()]))
+      proof = await step(`contain.prove/${round}`, POLICY.contain, () => prove(parts, input, facts, around, groupOf([...latest.values()], 'prepare-isolation-group') ?? groupId))
       if (round === ROUNDS || !goOn([...latest.values()], proof, around)) break
     }
     const actions = [...latest.values()]
@@ -157,10 +167,12 @@ function pending ({ done, target }: RoundInput, plan: PlannedAction[]): PlannedA
   return plan.filter((planned) => !settled.has(keyOf(target.instanceId, planned)))
 }
 
-/** Whether the proof showed what an action had done to be undone again: an interface that is open once more. */
-function isExposed (key: string, { instanceId }: InstanceFacts, proof: ContainmentProof | undefined): boolean {
-  return proof?.exposedInterfaces.some((interfaceId) =>
-    keyOf(instanceId, { kind: 'isolate-interface', resource: interfaceId, parameters: {} }) === key) ?? false
+/** Whether the proof showed that what an action had done stands no more: an interface is open, or the group has rules. */
+function isUndone ({ action, resource }: ContainmentAction, proof: ContainmentProof | undefined): boolean {
+  if (!proof) return false
+  if (action === 'isolate-interface') return proof.exposedInterfaces.includes(resource)
+  const rules = proof.checks.some(({ name, ok }) => name === 'isolation-group-empty' && !ok)
+  return rules && (action === 'prepare-isolation-group' || action === 'allow-ssm-endpoints')
 }
 
 function goOn (actions: ContainmentAction[], { exposedInterfaces, checks }: ContainmentProof, { unread }: Surroundings): boolean {
@@ -179,7 +191,7 @@ async function perform (parts: ResponseParts, input: RoundInput, planned: Planne
   const { clients, custody } = parts
   const { generation, round } = input
   const occasion = { generation, occasion: `${input.occasion}.${round}` }
-  const context = actionContext(clients, input, done)
+  const context = actionContext(clients, input, done, input.groupId)
   const settled = await Promise.allSettled(planned.map(async (each) =>
     await step(`contain.${each.kind}/${each.resource}`, POLICY.contain, async () => {
       const performed = await performAction(custody, context, each, occasion)
@@ -200,8 +212,9 @@ async function perform (parts: ResponseParts, input: RoundInput, planned: Planne
   return results
 }
 
-async function prove ({ clients }: ResponseParts, { target, policy, rungs, incidentId, captureEnded }: ContainmentInput, facts: InstanceFacts, around: Surroundings, actions: ContainmentAction[]): Promise<ContainmentProof> {
-  const { isolationGroupId } = actionContext(clients, { incidentId, ticket: '', target }, actions)
+async function prove (
+  { clients }: ResponseParts, { target, policy, rungs, incidentId, captureEnded }: ContainmentInput, facts: InstanceFacts, around: Surroundings, isolationGroupId: string | undefined
+): Promise<ContainmentProof> {
   return await proveContainment(containmentClients(clients, target), {
     incidentId, facts, around, policy, rungs, mode: modeOf(policy, around, captureEnded), ...isolationGroupId !== undefined && { isolationGroupId }
   }, new Date())
@@ -237,20 +250,25 @@ function modeOf ({ mode }: ContainmentPolicy, { ssmEndpoints }: Surroundings, ca
 }
 
 /**
- * Records the plan of a round; answers the policy and the facts it is made from. Interfaces that are isolated
- * already need no swap, and a profile that containment took away still tells the role.
+ * Records the plan of a round; answers the policy and the facts it is made from, and the isolation group if one
+ * was made before: it is not emptied again while it may hold the way to Systems Manager. Interfaces that are
+ * isolated already need no swap, and a profile that containment took away still tells the role.
  */
-async function planRound (parts: ResponseParts, input: ContainmentInput, found: InstanceFacts): Promise<{ policy: ContainmentPolicy, facts: InstanceFacts }> {
+async function planRound (
+  parts: ResponseParts, input: ContainmentInput, found: InstanceFacts
+): Promise<{ policy: ContainmentPolicy, facts: InstanceFacts, prepared?: ContainmentAction }> {
   let { policy } = input
   let facts = found
+  let prepared: ContainmentAction | undefined
   await recordPlan(parts, input, ({ actions }) => {
-    const group = actions.find(({ action }) => action === 'prepare-isolation-group')?.after as { groupId?: string } | undefined
-    const isolated = found.interfaces.every(({ securityGroupIds }) => securityGroupIds.length === 1 && securityGroupIds[0] === group?.groupId)
+    prepared = actions.find(({ action, state }) => action === 'prepare-isolation-group' && state === 'done')
+    const group = groupOf(actions, 'prepare-isolation-group')
+    const isolated = found.interfaces.every(({ securityGroupIds }) => securityGroupIds.length === 1 && securityGroupIds[0] === group)
     if (isolated) policy = { ...policy, trackedConnections: 'leave' }
     facts = withProfile(found, actions)
     return planCutOff(facts, policy)
   })
-  return { policy, facts }
+  return { policy, facts, ...prepared && { prepared } }
 }
 
 /** The facts with the instance profile that the instance had before containment. */

@@ -30,7 +30,9 @@ export function registerTraffic (parts: ResponseParts, survey: Survey): Workflow
         const { containedAt, mode } = targets.find((target) => target.instanceId === instanceId)!.containment
         // Nothing may be recorded behind the manifest.
         if (containedAt === undefined || phase === 'closing' || phase === 'closed') return true
-        const traffic = await lookForTraffic(logs, flowLogs, interfaces, new Date(containedAt), new Date(), mode === 'ssm' ? ssmEndpoints.flatMap(({ addresses }) => addresses) : [])
+        const traffic = await lookForTraffic(logs, flowLogs, interfaces, new Date(containedAt), new Date(), {
+          expected: mode === 'ssm' ? ssmEndpoints.flatMap(({ addresses }) => addresses) : []
+        })
         const certain = traffic.state === 'stopped' || traffic.state === 'continues' || flowLogs.every(({ destination }) => destination !== 'cloud-watch-logs')
         await record(certain || over ? traffic : { ...traffic, state: 'watching' }, certain || over)
         return certain || over
