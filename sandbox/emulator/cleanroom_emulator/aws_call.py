@@ -27,6 +27,7 @@ RESOURCE_MEMBERS = (
     "VolumeId", "SnapshotId", "SourceSnapshotId", "NetworkInterfaceId", "VpcEndpointId", "GroupId", "NetworkAclId",
     "RouteTableId", "InternetGatewayId", "FlowLogId", "InstanceId", "InstanceIds", "InstanceSpecification.InstanceId",
     "ResourceId", "SubnetId", "VpcId", "ImageId", "AllocationId", "AssociationId", "TargetGroupArn",
+    "FirewallRuleGroupAssociationId", "FirewallRuleGroupId", "FirewallDomainListId",
     "LoadBalancerName", "LoadBalancerArn", "AutoScalingGroupName", "RoleName", "InstanceProfileName", "UserName",
     "PolicyArn", "RoleArn", "KeyId", "AliasName", "QueueUrl", "QueueName", "TopicArn", "CommandId", "Name",
 )  # fmt: skip

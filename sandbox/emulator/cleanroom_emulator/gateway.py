@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 # These services change one another's in-memory state, which moto does not guard; latency and faults stay outside the lock.
-SHARED_STATE = {"ec2", "autoscaling", "elasticloadbalancing"}
+SHARED_STATE = {"ec2", "autoscaling", "elasticloadbalancing", "route53resolver"}
 CREATING_ACTION = re.compile(r"(?:Allocate|Copy|Create|Register|Run)([A-Z]\w+)")
 CREATED_NOUNS = {"Address": "allocation", "SecurityGroup": "group"}
 ERROR_CODE = re.compile(r"<Code>([^<]+)</Code>")
