@@ -14,6 +14,7 @@ import {
   SuspendProcessesCommand, type AutoScalingGroup, type AutoScalingInstanceDetails
 } from '@aws-sdk/client-auto-scaling'
 import { DescribeTagsCommand } from '@aws-sdk/client-ec2'
+import { awsCode } from '../../aws/aws-errors.ts'
 import { CleanroomError } from '../../incident/errors.ts'
 import { TAG } from '../../incident/tags.ts'
 import type { PlannedAction } from '../plan.ts'
@@ -80,13 +81,13 @@ export const leaveAutoScaling: Action = {
   observe,
   apply: async (context, planned) => {
     const { own, group } = await read(context, planned)
-    if (!own || own.standing === 'out' || !group) return stateOf(howOf(planned), own, group)
+    if (!isMember(own) || !group) return stateOf(howOf(planned), own, group)
     if (own.group !== group.name) {
       throw new CleanroomError('AWS_BUSY', `${context.instanceId} moved from ${group.name} to ${own.group} since it was read.`)
     }
     const how = howOf(planned)
     if (how === 'suspend') await suspendReplacing(context, own, group)
-    else await leave(context, own, group, how)
+    else await leave(context, planned, own, group, how)
     return await observe(context, planned)
   },
   undo: async (context, planned, recorded) => {
@@ -104,22 +105,44 @@ export const leaveAutoScaling: Action = {
 }
 
 /** The three ways out. @throws CleanroomError AWS_BUSY while it is on its way elsewhere, AWS_ERROR where there is no way out */
-async function leave ({ clients: { autoScaling }, instanceId }: ActionContext, { standing, lifecycleState }: Membership, group: Group, how: WayOut): Promise<void> {
+async function leave (
+  context: ActionContext, planned: PlannedAction, { standing, lifecycleState }: Membership, group: Group, how: WayOut
+): Promise<void> {
+  const { clients: { autoScaling }, instanceId } = context
   const one = { AutoScalingGroupName: group.name, InstanceIds: [instanceId] }
-  const isStandby = standing === 'standby'
-  if (how === 'standby' && (isStandby || standing === 'entering-standby')) return
+  if (how === 'standby' && (standing === 'standby' || standing === 'entering-standby')) return
   refuseNoWayOut(instanceId, group.name, standing, lifecycleState)
   if (how === 'standby') {
-    await autoScaling.send(new EnterStandbyCommand({ ...one, ShouldDecrementDesiredCapacity: false }))
+    await move(context, planned, () => autoScaling.send(new EnterStandbyCommand({ ...one, ShouldDecrementDesiredCapacity: false })), ({ own }) => isStandby(own))
     return
   }
   // One on standby does not count: a decrement would end another member.
-  const decrement = how === 'shrink' && !isStandby
+  const decrement = how === 'shrink' && standing !== 'standby'
   if (decrement && group.desiredCapacity - 1 < group.minSize) {
     throw new CleanroomError('AWS_ERROR',
       `${group.name} can't shrink below its minimum of ${group.minSize}. Contain with autoScaling "replace" or "standby", or lower the minimum and retry.`)
   }
-  await autoScaling.send(new DetachInstancesCommand({ ...one, ShouldDecrementDesiredCapacity: decrement }))
+  await move(context, planned, () => autoScaling.send(new DetachInstancesCommand({ ...one, ShouldDecrementDesiredCapacity: decrement })), ({ own }) => !isMember(own))
+}
+
+/**
+ * Auto Scaling refuses a move that is made already, and a call whose answer was lost is sent again by the SDK:
+ * what then stands decides.
+ */
+async function move (context: ActionContext, planned: PlannedAction, call: () => Promise<unknown>, isDone: (now: Now) => boolean): Promise<void> {
+  try {
+    await call()
+  } catch (error) {
+    if (!/^ValidationError(Exception)?$/.test(awsCode(error) ?? '') || !isDone(await read(context, planned))) throw error
+  }
+}
+
+function isMember (own: Membership | undefined): own is Membership {
+  return own !== undefined && own.standing !== 'out'
+}
+
+function isStandby (own: Membership | undefined): boolean {
+  return own?.standing === 'standby' || own?.standing === 'entering-standby'
 }
 
 function refuseNoWayOut (instanceId: string, group: string, standing: Membership['standing'], lifecycleState: string): void {
@@ -157,7 +180,7 @@ async function comeBack (context: ActionContext, planned: PlannedAction, before:
   const { autoScaling } = clients
   const how = howOf(planned) as WayOut
   const now = stateOf(how, own, group)
-  const inGroup = own !== undefined && own.standing !== 'out'
+  const inGroup = isMember(own)
   const one = { AutoScalingGroupName: group.name, InstanceIds: [instanceId] }
   if (inGroup && own.group !== group.name) return undone(before, now, `Somebody put the instance into the Auto Scaling group ${own.group}; it was left there.`)
   if (own?.standing === 'ending') return undone(before, now, INSTANCE_GONE)
@@ -168,7 +191,7 @@ async function comeBack (context: ActionContext, planned: PlannedAction, before:
     // Still on its way out: what is detaching can't be attached yet.
     if (own) throw new CleanroomError('AWS_BUSY', `${instanceId} is still ${own.lifecycleState} in ${group.name}.`)
   }
-  const onStandby = own?.standing === 'standby' || own?.standing === 'entering-standby'
+  const onStandby = isStandby(own)
   if (before.standby === true) {
     if (!onStandby) await backToStandby(context, planned, inGroup)
     return undone(before, await observe(context, planned))
@@ -187,11 +210,14 @@ async function comeBack (context: ActionContext, planned: PlannedAction, before:
   if (way.can === 'not-return') return undone(before, now, way.whatToDo)
   const detachReplacements = async (): Promise<void> => {
     if (way.replacements.length === 0) return
-    await autoScaling.send(new DetachInstancesCommand({ AutoScalingGroupName: group.name, InstanceIds: way.replacements, ShouldDecrementDesiredCapacity: true }))
+    await move(context, planned,
+      () => autoScaling.send(new DetachInstancesCommand({ AutoScalingGroupName: group.name, InstanceIds: way.replacements, ShouldDecrementDesiredCapacity: true })),
+      (now) => now.group !== undefined && now.group.members.every((each) => !way.replacements.includes(each.instanceId)))
   }
   if (way.makeRoom) await detachReplacements()
-  if (onStandby) await autoScaling.send(new ExitStandbyCommand(one))
-  else if (!inGroup) await autoScaling.send(new AttachInstancesCommand(one))
+  const isBack = ({ own }: Now): boolean => isMember(own) && !isStandby(own)
+  if (onStandby) await move(context, planned, () => autoScaling.send(new ExitStandbyCommand(one)), isBack)
+  else if (!inGroup) await move(context, planned, () => autoScaling.send(new AttachInstancesCommand(one)), isBack)
   if (!way.makeRoom) await detachReplacements()
   await protectAsBefore(context, planned, before)
   const after = await read(context, planned)
@@ -220,10 +246,10 @@ async function protectAsBefore (context: ActionContext, planned: PlannedAction, 
 async function backToStandby (context: ActionContext, planned: PlannedAction, isAttached: boolean): Promise<void> {
   const { clients: { autoScaling }, instanceId } = context
   const one = { AutoScalingGroupName: planned.resource, InstanceIds: [instanceId] }
-  if (!isAttached) await autoScaling.send(new AttachInstancesCommand(one))
+  if (!isAttached) await move(context, planned, () => autoScaling.send(new AttachInstancesCommand(one)), ({ own }) => isMember(own))
   const { own } = await read(context, planned)
   if (own?.standing !== 'in-service') throw new CleanroomError('AWS_BUSY', `${instanceId} is ${own?.lifecycleState ?? 'not'} in ${planned.resource} yet; it can go on standby once it is in service.`)
-  await autoScaling.send(new EnterStandbyCommand({ ...one, ShouldDecrementDesiredCapacity: true }))
+  await move(context, planned, () => autoScaling.send(new EnterStandbyCommand({ ...one, ShouldDecrementDesiredCapacity: true })), ({ own }) => isStandby(own))
 }
 
 /** Those of the instances that are contained, by their tag. */
@@ -245,7 +271,7 @@ async function resumeReplacing (
   const others = ours.length > 0
     ? await quarantined(context, group.members.map((each) => each.instanceId).filter((id) => id !== instanceId))
     : []
-  const member = own?.group === group.name && own.standing !== 'out' ? own : undefined
+  const member = isMember(own) && own.group === group.name ? own : undefined
   if (ours.length > 0 && others.length === 0) {
     // What isolation made unhealthy stays so, and would be terminated the moment that ReplaceUnhealthy resumes.
     if (member && !member.healthy) {

@@ -7,6 +7,10 @@ import type { Leaving } from '../../../controller/containment/actions/auto-scali
 import { planned, startActionWorld, type ActionWorld, type Network } from '../action-world.ts'
 import { autoScalingGroup, classicLoadBalancer, describeGroup, instanceStates, Rehearsal, targetGroup, targetsOf, type GroupOptions } from '../fleet-fixtures.ts'
 
+/** Each change takes effect, and the client is told of an error of the server. */
+const LOST = ['DetachInstances', 'AttachInstances', 'EnterStandby', 'ExitStandby', 'SuspendProcesses', 'ResumeProcesses', 'SetInstanceProtection']
+  .map((action) => ({ action, when: 'after', times: 1, error: { code: 'ServiceUnavailable', status: 503 } }))
+
 describe('Auto Scaling lets go of the instance and takes it back', function () {
   this.timeout(60_000)
 
@@ -169,6 +173,21 @@ describe('Auto Scaling lets go of the instance and takes it back', function () {
       await world.faults()
       await rehearsal.undoWhole()
       assert.deepEqual(await picture(), before)
+    })
+
+    it('is done once when AWS\'s answers are lost and the calls sent again', async () => {
+      for (const how of ['replace', 'shrink', 'standby', 'suspend'] as const) {
+        await world.faults()
+        await makeGroup({ protectNew: true })
+        const before = await picture()
+        const rehearsal = leave(how)
+        await world.faults(LOST)
+        await rehearsal.apply()
+        await settled()
+        await world.faults(LOST)
+        await rehearsal.undoWhole()
+        assert.deepEqual(await picture(), before, how)
+      }
     })
 
     it('takes nothing back that it did not do', async () => {

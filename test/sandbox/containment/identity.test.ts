@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict'
 import * as EC2 from '@aws-sdk/client-ec2'
 import * as IAM from '@aws-sdk/client-iam'
+import { fromAws } from '../../../controller/aws/aws-errors.ts'
 import { deactivateAccessKey } from '../../../controller/containment/actions/access-keys.ts'
 import { removeInstanceProfile } from '../../../controller/containment/actions/instance-profile.ts'
 import { revokeRoleSessions, sessionPolicy, sessionPolicyName } from '../../../controller/containment/actions/role-sessions.ts'
-import { planned, startActionWorld, type ActionWorld, type Network } from '../action-world.ts'
+import { planned, startActionWorld, type ActionWorld, type FaultRule, type Network } from '../action-world.ts'
 import { deleteInstanceProfile, instanceProfile, Rehearsal, role, unique, type Role } from '../fleet-fixtures.ts'
+
+/** Each of the changes takes effect, and the client is told of an error of the server. */
+const lost = (...actions: string[]): FaultRule[] => actions.map((action) => ({ action, when: 'after', times: 1, error: { code: 'ServiceUnavailable', status: 503 } }))
 
 describe('What the instance may do in AWS', function () {
   this.timeout(60_000)
@@ -55,6 +59,16 @@ describe('What the instance may do in AWS', function () {
       const other = await role(world)
       await associate(other.profileName)
       assert.deepEqual(await rehearsal.repeat(), { instanceProfileArn: null, instanceProfileId: null })
+      await rehearsal.undoWhole()
+    })
+
+    it('is done once when AWS\'s answers are lost and the calls sent again', async () => {
+      const rehearsal = remove()
+      await world.faults(lost('DisassociateIamInstanceProfile'))
+      await rehearsal.apply()
+      await world.faults(lost('AssociateIamInstanceProfile'))
+      // The repeated call finds the profile associated, which passes for a while: the step is tried again.
+      await rehearsal.undo().catch((error: unknown) => { assert.equal(fromAws(error, '').code, 'AWS_BUSY') })
       await rehearsal.undoWhole()
     })
 
@@ -150,6 +164,14 @@ describe('What the instance may do in AWS', function () {
       assert.deepEqual(await policies(), [sessionPolicyName(narrow.context)])
       const { restored } = await wide.undo()
       assert.deepEqual([restored, await policies()], [true, []])
+    })
+
+    it('is done once when AWS\'s answers are lost and the calls sent again', async () => {
+      const rehearsal = revoke()
+      await world.faults(lost('PutRolePolicy', 'DeleteRolePolicy'))
+      await rehearsal.apply()
+      assert.deepEqual(await rehearsal.repeat(), rehearsal.after)
+      await rehearsal.undoWhole()
     })
 
     it('leaves other policies of the role alone, another incident\'s too', async () => {
