@@ -56,7 +56,7 @@ async function respond (sandbox: RunningSandbox, report: DemoReport, opened: (id
   const api = new ApiClient(() => sandbox.api!)
   const witness = new CloudWitness(sandbox.awsEndpoint, sandbox.region)
   const suspectWasTarget = await witness.isTarget(suspect.targetGroupArn!, suspect.instanceId)
-  const neighbourBefore = await witness.portrait(neighbour.instanceId, neighbour.targetGroupArn)
+  const { own: neighbourBefore } = await witness.portrait(neighbour.instanceId)
 
   report.begin(`Opening an incident on ${SUSPECT} (${suspect.instanceId})`)
   const { id } = await api.call<Incident>('POST', '/incidents', tokens.responder, {

@@ -10,6 +10,7 @@ import type { LoadedInstance } from '../scenario.ts'
 import { readScenario } from '../scenarios/scenario-file.ts'
 import type { ApiClient } from './api-client.ts'
 import type { CloudWitness } from './cloud-witness.ts'
+import { differences, type Portrait } from './portrait.ts'
 import type { DemoReport } from './report.ts'
 
 export interface DemoCase {
@@ -22,7 +23,7 @@ export interface DemoCase {
 }
 
 /** The machine that must stay as it was, and how it was. */
-export interface Untouched { instance: LoadedInstance, before: string }
+export interface Untouched { instance: LoadedInstance, before: Portrait['own'] }
 
 export async function checkContainment ({ witness, report, incident }: DemoCase, suspect: LoadedInstance, wasTarget: boolean, neighbour: Untouched): Promise<void> {
   const { instanceId } = suspect
@@ -50,8 +51,9 @@ export async function checkContainment ({ witness, report, incident }: DemoCase,
 
 async function checkNeighbour (witness: CloudWitness, report: DemoReport, { instance, before }: Untouched): Promise<void> {
   await report.verify('the machine beside it is as it was', async () => {
-    const now = await witness.portrait(instance.instanceId, instance.targetGroupArn)
-    return { ok: now === before, detail: now === before ? instance.instanceId : `before: ${before}\nnow: ${now}` }
+    const { own } = await witness.portrait(instance.instanceId)
+    const changed = differences(before, own)
+    return { ok: changed.length === 0, detail: changed.join('; ') || instance.instanceId }
   })
 }
 

@@ -9,10 +9,12 @@ import {
   DescribeSnapshotsCommand, DescribeSubnetsCommand, DescribeTransitGatewayVpcAttachmentsCommand, DescribeVolumesCommand,
   DescribeVpcEndpointsCommand, DescribeVpcPeeringConnectionsCommand, DescribeVpcsCommand, EC2Client
 } from '@aws-sdk/client-ec2'
+import { ElasticLoadBalancingClient } from '@aws-sdk/client-elastic-load-balancing'
 import { DescribeTargetHealthCommand, ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2'
 import { IAMClient, paginateListInstanceProfiles, paginateListRoles } from '@aws-sdk/client-iam'
 import { GetPublicKeyCommand, KMSClient } from '@aws-sdk/client-kms'
 import { GetObjectCommand, GetObjectRetentionCommand, S3Client } from '@aws-sdk/client-s3'
+import { portray, type Portrait, type PortraitClients } from './portrait.ts'
 
 export class CloudWitness {
   readonly ec2: EC2Client
@@ -21,6 +23,7 @@ export class CloudWitness {
   readonly #iam: IAMClient
   readonly #kms: KMSClient
   readonly #s3: S3Client
+  readonly #portraitClients: PortraitClients
 
   constructor (endpoint: string, region: string) {
     const config = { endpoint, region, credentials: { accessKeyId: 'witness', secretAccessKey: 'witness' } }
@@ -30,6 +33,13 @@ export class CloudWitness {
     this.#iam = new IAMClient(config)
     this.#kms = new KMSClient(config)
     this.#s3 = new S3Client({ ...config, forcePathStyle: true })
+    this.#portraitClients = {
+      ec2: this.ec2,
+      autoScaling: this.#autoScaling,
+      elb: new ElasticLoadBalancingClient(config),
+      elbv2: this.#elbv2,
+      iam: this.#iam
+    }
   }
 
   async interfaces (instanceId: string): Promise<Array<{ id: string, groups: string[] }>> {
@@ -59,17 +69,9 @@ export class CloudWitness {
     return answer.DisableApiTermination?.Value === true
   }
 
-  /** Everything about an instance that a careless response could have changed, as one comparable text. */
-  async portrait (instanceId: string, targetGroupArn?: string): Promise<string> {
-    const [described, interfaces, group, target, protectedFromTermination] = await Promise.all([
-      this.ec2.send(new DescribeInstancesCommand({ InstanceIds: [instanceId] })),
-      this.interfaces(instanceId),
-      this.autoScalingGroup(instanceId),
-      targetGroupArn ? this.isTarget(targetGroupArn, instanceId) : undefined,
-      this.terminationProtected(instanceId)
-    ])
-    const { LaunchTime, ...instance } = described.Reservations![0]!.Instances![0]!
-    return JSON.stringify({ instance, interfaces, group, target, protectedFromTermination })
+  /** All that AWS shows of an instance from outside; see portrait.ts. */
+  async portrait (instanceId: string, { accessKeyIds = [] }: { accessKeyIds?: string[] } = {}): Promise<Portrait> {
+    return await portray(this.#portraitClients, instanceId, accessKeyIds)
   }
 
   /** Ways out of a VPC, in words; a closed VPC has none. */
