@@ -15,8 +15,8 @@ import { incidentTags, TAG } from '../../incident/tags.ts'
 import type { Action, ActionContext, State } from './action.ts'
 
 const EVERY_NAME = '*'
-/** API reference: "The allowed values for Priority are between 100 and 9900", the lowest is asked first. */
-const [FIRST_PRIORITY, LAST_PRIORITY] = [100, 9900]
+/** API reference: "The allowed values for Priority are between 100 and 9900", which Resolver itself reserves; the lowest is asked first. */
+const [FIRST_PRIORITY, LAST_PRIORITY] = [101, 9899]
 const RULE_PRIORITY = 1
 const PAGE = 100
 

@@ -9,7 +9,7 @@
 import { AuthorizeSecurityGroupEgressCommand, AuthorizeSecurityGroupIngressCommand, type EC2Client, type IpPermission } from '@aws-sdk/client-ec2'
 import { awsCode } from '../../aws/aws-errors.ts'
 import type { Action, ActionContext, State } from './action.ts'
-import { deleteGroup, emptyGroup, findGroup, groupState, makeGroup } from './security-groups.ts'
+import { deleteGroup, emptyGroup, findGroup, groupState, makeGroup, usersOf } from './security-groups.ts'
 
 /** The purpose tag is that of the isolation group, so the name tells the two apart. */
 export function untrackingGroupName ({ incidentId, instanceId }: Pick<ActionContext, 'incidentId' | 'instanceId'>): string {
@@ -43,8 +43,16 @@ export async function closeUntrackingGroup (ec2: EC2Client, groupId: string): Pr
   await emptyGroup(ec2, groupId)
 }
 
-/** Neither making the group nor removing it leaves anything to take back. */
-const undo: Action['undo'] = async (context, planned) => ({ now: await untrackingGroup(context, planned.resource), restored: true })
+/** Empties and deletes the group. One that is still in use stays, without rules. */
+async function remove (context: ActionContext, vpcId: string): Promise<State> {
+  const { clients: { ec2 }, untrackingGroupId } = context
+  const groupId = untrackingGroupId ?? await findGroup(context, vpcId, untrackingGroupName(context))
+  if (groupId === undefined) return { groupId: null }
+  const closed = await closeUntrackingGroup(ec2, groupId).catch((error: unknown) => ({ error }))
+  if (await deleteGroup(ec2, groupId)) return { groupId: null }
+  if (closed) throw closed.error
+  return { ...await groupState(ec2, groupId) }
+}
 
 export const prepareUntrackingGroup: Action = {
   observe: async (context, planned) => await untrackingGroup(context, planned.resource),
@@ -56,20 +64,21 @@ export const prepareUntrackingGroup: Action = {
     await letEverythingPass(ec2, groupId)
     return { ...await groupState(ec2, groupId) }
   },
-  undo
+  undo: async (context, planned) => {
+    const now = await remove(context, planned.resource)
+    if (now.groupId === null) return { now, restored: true }
+    const groupId = now.groupId as string
+    return {
+      now,
+      restored: false,
+      note: `${groupId} has no rules, but is still used by ${await usersOf(context.clients.ec2, groupId)}; delete it when nothing uses it any more.`
+    }
+  }
 }
 
 export const removeUntrackingGroup: Action = {
   observe: async (context, planned) => await untrackingGroup(context, planned.resource),
-  apply: async (context, planned) => {
-    const { clients: { ec2 }, untrackingGroupId } = context
-    const groupId = untrackingGroupId ?? await findGroup(context, planned.resource, untrackingGroupName(context))
-    if (groupId === undefined) return { groupId: null }
-    const closed = await closeUntrackingGroup(ec2, groupId).catch((error: unknown) => ({ error }))
-    if (await deleteGroup(ec2, groupId)) return { groupId: null }
-    if (closed) throw closed.error
-    // Still in use, by an interface that could not be isolated: without rules it is as good as the isolation group.
-    return { ...await groupState(ec2, groupId) }
-  },
-  undo
+  // In use by an interface that could not be isolated: without rules the group is as good as the isolation group.
+  apply: async (context, planned) => await remove(context, planned.resource),
+  undo: async (context, planned) => ({ now: await untrackingGroup(context, planned.resource), restored: true })
 }

@@ -162,13 +162,24 @@ describe('Isolation by security groups', function () {
       await assert.rejects(removeUntrackingGroup.apply(context, remove(), {}), { name: 'UnauthorizedOperation' })
     })
 
-    it('leaves nothing for release to take back', async () => {
+    it('goes at release when it was not removed before, and the removal leaves nothing to take back', async () => {
       const context = world.context('i-6')
       const after = await prepareUntrackingGroup.apply(context, prepare(), {})
-      await removeUntrackingGroup.apply(context, remove(), {})
       const recorded = { before: { groupId: null }, after }
-      assert.deepEqual(await removeUntrackingGroup.undo(context, remove(), recorded), { now: { groupId: null }, restored: true })
-      assert.deepEqual(await prepareUntrackingGroup.undo(context, prepare(), recorded), { now: { groupId: null }, restored: true })
+      for (let time = 1; time <= 2; time++) {
+        assert.deepEqual(await prepareUntrackingGroup.undo(context, prepare(), recorded), { now: { groupId: null }, restored: true })
+      }
+      assert.deepEqual(await removeUntrackingGroup.undo(context, remove(), { before: after, after: { groupId: null } }), { now: { groupId: null }, restored: true })
+      assert.deepEqual(await prepareUntrackingGroup.observe(context, prepare()), { groupId: null })
+    })
+
+    it('stays at release while something uses it, without rules, and the note says what', async () => {
+      const context = world.context('i-8')
+      const after = await prepareUntrackingGroup.apply(context, prepare(), {})
+      const user = await world.machine(network, { groups: [after.groupId as string] })
+      const undone = await prepareUntrackingGroup.undo(context, prepare(), { before: { groupId: null }, after })
+      assert.deepEqual([undone.now, undone.restored], [{ groupId: after.groupId, rules: 0 }, false])
+      assert.match(undone.note!, new RegExp(`is still used by ${user.interfaceIds[0]!}`))
     })
 
     it('has the name that others look for', async () => {
