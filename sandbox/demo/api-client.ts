@@ -5,24 +5,35 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Artifact, Finding, Incident, LedgerEntry, Phase } from '../../controller/incident/incident.ts'
 
 const LIMIT_MS = 5 * 60_000
+/** How long a read that is not answered for a while is asked again. */
+const PATIENCE_MS = 60_000
+const PAUSE_MS = 1_000
 
 export class ApiClient {
   readonly #api: () => string
+  readonly #patienceMs: number
 
   /** `api` is asked anew for each call: a restarted controller may have another address. */
-  constructor (api: () => string) {
+  constructor (api: () => string, { patienceMs = PATIENCE_MS } = {}) {
     this.#api = api
+    this.#patienceMs = patienceMs
   }
 
+  /** A read that is answered with 503 is asked again after the time that the answer names. */
   async call<T> (method: 'GET' | 'POST', path: string, token: string, body?: unknown): Promise<T> {
-    const answer = await fetch(`${this.#api()}${path}`, {
-      method,
-      headers: { authorization: `Bearer ${token}`, ...body !== undefined && { 'content-type': 'application/json' } },
-      ...body !== undefined && { body: JSON.stringify(body) }
-    })
-    const text = await answer.text()
-    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`)
-    return JSON.parse(text) as T
+    const deadline = Date.now() + this.#patienceMs
+    for (;;) {
+      const answer = await fetch(`${this.#api()}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${token}`, ...body !== undefined && { 'content-type': 'application/json' } },
+        ...body !== undefined && { body: JSON.stringify(body) }
+      })
+      const text = await answer.text()
+      if (answer.ok) return JSON.parse(text) as T
+      const waitMs = pauseOf(answer)
+      if (method !== 'GET' || answer.status !== 503 || Date.now() + waitMs > deadline) throw new Error(`${method} ${path}: ${answer.status} ${text}`)
+      await sleep(waitMs)
+    }
   }
 
   incident = (id: string, token: string): Promise<Incident> => this.call('GET', `/incidents/${id}`, token)
@@ -61,4 +72,10 @@ export class ApiClient {
     } while (cursor)
     return items
   }
+}
+
+/** Milliseconds, of `Retry-After` in seconds (RFC 9110, section 10.2.3). */
+function pauseOf ({ headers }: Response): number {
+  const after = headers.get('retry-after')
+  return after !== null && /^\d+$/.test(after) ? Number(after) * 1000 : PAUSE_MS
 }
