@@ -85,6 +85,30 @@ def test_a_protected_instance_is_not_terminated_and_saves_the_others_of_the_call
     assert [cloud.described(id)["State"]["Name"] for id in (free, kept)] == ["terminated", "terminated"]
 
 
+def test_an_instance_protected_from_being_stopped_runs_on_and_saves_the_others_of_the_call(cloud, ec2, refused):
+    guarded, other = cloud.instance(), cloud.instance()
+    ec2.modify_instance_attribute(InstanceId=guarded, DisableApiStop={"Value": True})
+    with refused("OperationNotPermitted") as refusal:
+        ec2.stop_instances(InstanceIds=[other, guarded])
+    assert "'disableApiStop'" in refusal.message
+    assert [cloud.described(one)["State"]["Name"] for one in (guarded, other)] == ["running", "running"]
+    ec2.modify_instance_attribute(InstanceId=guarded, DisableApiStop={"Value": False})
+    for change, state in ((ec2.stop_instances, "stopped"), (ec2.start_instances, "running")):
+        change(InstanceIds=[guarded])
+        assert cloud.described(guarded)["State"]["Name"] == state
+
+
+def test_the_disks_of_an_instance_are_one_of_its_attributes(cloud, ec2):
+    instance_id = cloud.instance()
+    [disk] = ec2.describe_instance_attribute(InstanceId=instance_id, Attribute="blockDeviceMapping")["BlockDeviceMappings"]
+    assert disk == cloud.described(instance_id)["BlockDeviceMappings"][0]
+    ec2.modify_instance_attribute(
+        InstanceId=instance_id, BlockDeviceMappings=[{"DeviceName": disk["DeviceName"], "Ebs": {"DeleteOnTermination": False}}]
+    )
+    [disk] = ec2.describe_instance_attribute(InstanceId=instance_id, Attribute="blockDeviceMapping")["BlockDeviceMappings"]
+    assert disk["Ebs"]["DeleteOnTermination"] is False
+
+
 def test_interfaces_addresses_and_marked_volumes_go_with_a_terminated_instance(cloud, ec2):
     subnet = cloud.subnet(cloud.vpc())
     extra = cloud.interface(subnet)
@@ -161,6 +185,14 @@ def test_metadata_options_that_are_not_named_stay(cloud, ec2):
     ec2.modify_instance_metadata_options(InstanceId=instance_id, HttpEndpoint="disabled")
     options = cloud.described(instance_id)["MetadataOptions"]
     assert (options["HttpTokens"], options["HttpPutResponseHopLimit"], options["HttpEndpoint"]) == ("required", 2, "disabled")
+
+
+def test_the_metadata_service_is_switched_off_and_on(cloud, ec2):
+    instance_id = cloud.instance(MetadataOptions={"HttpTokens": "required", "HttpPutResponseHopLimit": 2})
+    before = cloud.described(instance_id)["MetadataOptions"]
+    for endpoint in ("disabled", "enabled"):
+        ec2.modify_instance_metadata_options(InstanceId=instance_id, HttpEndpoint=endpoint)
+        assert cloud.described(instance_id)["MetadataOptions"] == {**before, "HttpEndpoint": endpoint, "State": "applied"}
 
 
 def test_the_console_shows_a_boot_and_a_screen_while_it_runs(cloud, ec2, refused):

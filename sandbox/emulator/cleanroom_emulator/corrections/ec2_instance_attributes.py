@@ -1,7 +1,8 @@
 """ModifyInstanceAttribute changes the one attribute it names, where the instance's state allows it.
 
 moto takes a call on an attribute it does not know for one on the (empty) list of security groups, and changes terminated
-instances. AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyInstanceAttribute.html
+instances. AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyInstanceAttribute.html and
+API_DescribeInstanceAttribute.html
 """
 
 from __future__ import annotations
@@ -33,6 +34,27 @@ ATTRIBUTES = {
 }
 ONLY_WHEN_STOPPED = {"InstanceType", "Kernel", "Ramdisk", "UserData", "EbsOptimized"}
 BOOLEAN = {"DisableApiStop", "DisableApiTermination", "EbsOptimized", "SourceDestCheck"}
+
+
+@amendments.method(InstanceResponse, "describe_instance_attribute")
+def describe_instance_attribute(original: Any, self: InstanceResponse) -> ActionResult:
+    """moto leaves the disks out."""
+    if self._get_param("Attribute") != "blockDeviceMapping":
+        return original(self)
+    instance = self.ec2_backend.get_instance(self._get_param("InstanceId"))
+    disks = [
+        {
+            "DeviceName": name,
+            "Ebs": {
+                "AttachTime": disk.attach_time,
+                "DeleteOnTermination": disk.delete_on_termination,
+                "Status": "attached",
+                "VolumeId": disk.volume_id,
+            },
+        }
+        for name, disk in instance.get_block_device_mapping
+    ]
+    return ActionResult({"InstanceId": instance.id, "BlockDeviceMappings": disks})
 
 
 @amendments.add(InstanceResponse)

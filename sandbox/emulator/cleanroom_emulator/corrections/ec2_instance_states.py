@@ -81,6 +81,11 @@ def start_instances(original: Any, self: Any, instance_ids: list[str]) -> Any:
 
 @amendments.method(InstanceBackend, "stop_instances")
 def stop_instances(original: Any, self: Any, instance_ids: list[str]) -> Any:
+    """One protected instance keeps all those of the call running."""
+    for instance in self.get_multi_instances_by_id(instance_ids):
+        if instance.disable_api_stop:
+            message = f"The instance '{instance.id}' may not be stopped. Modify its 'disableApiStop' instance attribute and try again."
+            raise refuse("OperationNotPermitted", message)
     _require(self.get_multi_instances_by_id(instance_ids), ("running", "stopped", "stopping"), "stopped")
     return original(self, instance_ids)
 
