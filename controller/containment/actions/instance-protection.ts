@@ -12,6 +12,7 @@ import { awsCode, isGone } from '../../aws/aws-errors.ts'
 import { CleanroomError } from '../../incident/errors.ts'
 import type { Action } from './action.ts'
 import { livingInstance } from './described-instance.ts'
+import { changeAndReadBack } from './read-back.ts'
 import { INSTANCE_GONE, leftAlone, takeBack, undone, type Fields } from './take-back.ts'
 
 interface Protection<T> {
@@ -40,13 +41,13 @@ function protection<T extends boolean | string> ({ attribute, read, change, valu
     observe,
     apply: async (context, planned) => {
       try {
-        await set(context.clients.ec2, context.instanceId, value)
+        return await changeAndReadBack(
+          () => set(context.clients.ec2, context.instanceId, value), () => observe(context, planned), (state) => state[attribute] === value)
       } catch (error) {
         // Spot Instances know neither protection, and only persistent ones a shutdown behaviour.
         if (!/^(UnsupportedOperation|OperationNotPermitted)$/.test(awsCode(error) ?? '')) throw error
         throw new CleanroomError('AWS_ERROR', `EC2 has no ${attribute} for ${context.instanceId} (${(error as Error).message}): ${without}`, { cause: error })
       }
-      return await observe(context, planned)
     },
     undo: async (context, planned, { before, after }) => {
       const now = await observe(context, planned)
@@ -108,15 +109,17 @@ export const keepVolumes: Action = {
   observe: async ({ clients: { ec2 }, instanceId }, { parameters }) => ({ deleteOnTermination: await deletions(ec2, instanceId, parameters.devices as string[]) }),
   apply: async ({ clients: { ec2 }, instanceId }, { parameters }) => {
     const devices = parameters.devices as string[]
-    const keep = (names: string[]): Fields<boolean> => Object.fromEntries(names.map((device) => [device, false]))
+    const read = (): Promise<Fields<boolean>> => deletions(ec2, instanceId, devices)
+    const keep = (names: string[]): Promise<Fields<boolean>> => changeAndReadBack(
+      () => setDeletions(ec2, instanceId, Object.fromEntries(names.map((device) => [device, false]))), read,
+      (state) => Object.values(state).length > 0 && Object.values(state).every((deleted) => !deleted))
     try {
-      await setDeletions(ec2, instanceId, keep(devices))
+      return { deleteOnTermination: await keep(devices) }
     } catch (error) {
       // One volume that was detached meanwhile makes EC2 refuse the call for all.
       if (awsCode(error) !== 'InvalidInstanceAttributeValue') throw error
-      await setDeletions(ec2, instanceId, keep(Object.keys(await deletions(ec2, instanceId, devices))))
+      return { deleteOnTermination: await keep(Object.keys(await read())) }
     }
-    return { deleteOnTermination: await deletions(ec2, instanceId, devices) }
   },
   undo: async ({ clients: { ec2 }, instanceId }, { parameters }, { before, after }) => {
     const devices = parameters.devices as string[]

@@ -7,6 +7,7 @@ import { ModifyInstanceMetadataOptionsCommand, type EC2Client, type InstanceMeta
 import { isGone } from '../../aws/aws-errors.ts'
 import type { Action, State } from './action.ts'
 import { livingInstance } from './described-instance.ts'
+import { changeAndReadBack } from './read-back.ts'
 import { INSTANCE_GONE, leftAlone, takeBack, undone } from './take-back.ts'
 
 /** Fields of the state, each with the parameter that sets it. */
@@ -28,10 +29,10 @@ async function options (ec2: EC2Client, instanceId: string): Promise<State> {
 
 export const restrictMetadata: Action = {
   observe: async ({ clients: { ec2 }, instanceId }) => await options(ec2, instanceId),
-  apply: async ({ clients: { ec2 }, instanceId }) => {
-    await ec2.send(new ModifyInstanceMetadataOptionsCommand({ InstanceId: instanceId, HttpEndpoint: 'disabled' }))
-    return await options(ec2, instanceId)
-  },
+  apply: async ({ clients: { ec2 }, instanceId }) => await changeAndReadBack(
+    () => ec2.send(new ModifyInstanceMetadataOptionsCommand({ InstanceId: instanceId, HttpEndpoint: 'disabled' })),
+    () => options(ec2, instanceId),
+    ({ httpEndpoint }) => httpEndpoint === 'disabled'),
   undo: async ({ clients: { ec2 }, instanceId }, _planned, { before, after }) => {
     const now = await options(ec2, instanceId)
     if (now.httpEndpoint === undefined) return undone(before, now, INSTANCE_GONE)

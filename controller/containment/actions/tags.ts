@@ -3,10 +3,12 @@
  *
  * Release takes it away last: the permission to give an instance profile back holds only while the tag stands.
  */
+import { isDeepStrictEqual } from 'node:util'
 import { CreateTagsCommand, DeleteTagsCommand, DescribeTagsCommand } from '@aws-sdk/client-ec2'
 import { TAG } from '../../incident/tags.ts'
 import type { Action, ActionContext } from './action.ts'
 import { livingInstance } from './described-instance.ts'
+import { changeAndReadBack } from './read-back.ts'
 import { INSTANCE_GONE, leftAlone, takeBack, undone, type Fields } from './take-back.ts'
 
 const OURS: readonly string[] = [TAG.status, TAG.ticket, TAG.incident]
@@ -19,15 +21,11 @@ async function tags ({ clients: { ec2 }, instanceId }: ActionContext): Promise<F
 export const tagQuarantined: Action = {
   observe: async (context) => ({ tags: await tags(context) }),
   apply: async (context) => {
-    await context.clients.ec2.send(new CreateTagsCommand({
-      Resources: [context.instanceId],
-      Tags: [
-        { Key: TAG.status, Value: 'quarantined' },
-        { Key: TAG.ticket, Value: context.ticket },
-        { Key: TAG.incident, Value: context.incidentId }
-      ]
+    const wanted: Fields<string> = { [TAG.status]: 'quarantined', [TAG.ticket]: context.ticket, [TAG.incident]: context.incidentId }
+    const tag = (): Promise<unknown> => context.clients.ec2.send(new CreateTagsCommand({
+      Resources: [context.instanceId], Tags: Object.entries(wanted).map(([Key, Value]) => ({ Key, Value }))
     }))
-    return { tags: await tags(context) }
+    return { tags: await changeAndReadBack(tag, () => tags(context), (now) => isDeepStrictEqual(now, wanted)) }
   },
   undo: async (context, _planned, { before, after }) => {
     const { clients: { ec2 }, instanceId } = context

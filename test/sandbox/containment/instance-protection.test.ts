@@ -62,8 +62,7 @@ describe('Protection of the instance itself', function () {
       })
 
       // To be terminated, one must have lost this protection.
-      const one = kind === 'protect-from-termination' ? it.skip : it
-      one('ends in a note when the instance is gone', async () => {
+      if (kind !== 'protect-from-termination') it('ends in a note when the instance is gone', async () => {
         await rehearsal.apply()
         await terminate()
         const { restored, note } = await rehearsal.undo()
@@ -77,6 +76,20 @@ describe('Protection of the instance itself', function () {
       })
     })
   }
+
+  it('is there when AWS never answers though it made the change', async () => {
+    const patient = world.clientsWith({ maxAttempts: 1 })
+    const blind: Rehearsal[] = [
+      ...protections.map(({ action, kind }) => on(action, kind)), on(keepVolumes, 'keep-volumes', { devices: ['/dev/xvda'] }),
+      on(tagQuarantined, 'tag-quarantined'), on(restrictMetadata, 'restrict-metadata')
+    ].map(({ action, context, planned }) => new Rehearsal(action, { ...context, clients: patient }, planned))
+    for (const rehearsal of blind) rehearsal.before = await rehearsal.observe()
+    await world.faults(['ModifyInstanceAttribute', 'CreateTags', 'ModifyInstanceMetadataOptions'].map((action) =>
+      ({ action, when: 'after', error: { code: 'InternalError', status: 500 } })))
+    for (const rehearsal of blind) assert.deepEqual(await rehearsal.repeat(), await rehearsal.observe())
+    await world.faults()
+    for (const rehearsal of blind) await rehearsal.undoWhole()
+  })
 
   it('says what is left where EC2 does not know the protection', async () => {
     await world.faults([{ action: 'ModifyInstanceAttribute', error: { code: 'UnsupportedOperation', status: 400, message: 'not for Spot' } }])
