@@ -30,12 +30,14 @@ export type FirewallStatus = 'COMPLETE' | 'COMPLETE_IMPORT_FAILED' | 'IMPORTING'
 export interface FirewallDomainList { Id: string, Arn?: string, Name: string, Status?: FirewallStatus, StatusMessage?: string, DomainCount?: number, CreatorRequestId?: string }
 export interface FirewallRuleGroup { Id: string, Arn?: string, Name: string, Status?: FirewallStatus, StatusMessage?: string, RuleCount?: number, CreatorRequestId?: string }
 export interface FirewallRule {
-  FirewallRuleGroupId: string,
-  FirewallDomainListId: string,
-  Name: string,
+  FirewallRuleGroupId: string
+  FirewallDomainListId: string
+  Name: string
   Priority: number
-  Action: 'ALLOW' | 'BLOCK' | 'ALERT',
+  Action: 'ALLOW' | 'BLOCK' | 'ALERT'
   BlockResponse?: 'NODATA' | 'NXDOMAIN' | 'OVERRIDE'
+  /** The one type of DNS query that the rule is for; without it, all. */
+  Qtype?: string
 }
 export interface FirewallRuleGroupAssociation {
   Id: string, Arn?: string, FirewallRuleGroupId: string, VpcId: string, Name: string, Priority: number, Status?: FirewallStatus, StatusMessage?: string
@@ -57,7 +59,7 @@ export interface ResolverCalls {
   DeleteFirewallRuleGroup: { input: { FirewallRuleGroupId: string }, output: { FirewallRuleGroup: FirewallRuleGroup } }
   CreateFirewallRule: { input: FirewallRule & { CreatorRequestId: string }, output: { FirewallRule: FirewallRule } }
   ListFirewallRules: { input: Page & { FirewallRuleGroupId: string }, output: { FirewallRules?: FirewallRule[], NextToken?: string } }
-  DeleteFirewallRule: { input: { FirewallRuleGroupId: string, FirewallDomainListId: string }, output: { FirewallRule: FirewallRule } }
+  DeleteFirewallRule: { input: { FirewallRuleGroupId: string, FirewallDomainListId: string, Qtype?: string }, output: { FirewallRule: FirewallRule } }
   AssociateFirewallRuleGroup: {
     input: Tagged & { CreatorRequestId: string, FirewallRuleGroupId: string, VpcId: string, Priority: number, Name: string, MutationProtection?: 'ENABLED' | 'DISABLED' }
     output: { FirewallRuleGroupAssociation: FirewallRuleGroupAssociation }

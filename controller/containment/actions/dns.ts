@@ -9,7 +9,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { awsCode, isGone } from '../../aws/aws-errors.ts'
-import type { FirewallDomainList, FirewallRule, FirewallRuleGroup, FirewallRuleGroupAssociation, ResolverCalls, ResolverClient } from '../../aws/resolver-client.ts'
+import type { FirewallDomainList, FirewallRule, FirewallRuleGroup, FirewallRuleGroupAssociation, FirewallStatus, ResolverCalls, ResolverClient } from '../../aws/resolver-client.ts'
 import { CleanroomError } from '../../incident/errors.ts'
 import { incidentTags, TAG } from '../../incident/tags.ts'
 import type { Action, ActionContext, State } from './action.ts'
@@ -80,7 +80,7 @@ async function rulesOf (resolver: ResolverClient, FirewallRuleGroupId: string): 
 }
 
 function isBlock (rule: FirewallRule, listId: string): boolean {
-  return rule.FirewallDomainListId === listId && rule.Action === 'BLOCK' && rule.BlockResponse === 'NODATA'
+  return rule.FirewallDomainListId === listId && rule.Action === 'BLOCK' && rule.BlockResponse === 'NODATA' && rule.Qtype === undefined
 }
 
 /** Resolver shows a lone `*` with or without the dot that ends every name. */
@@ -120,7 +120,7 @@ export function blockDnsWithin (patience: Patience): Action {
     undo: async (context, planned) => {
       const found = await find(context, planned.resource)
       await disassociate(context, planned.resource, found, patience)
-      const left = await remove(context, found)
+      const left = await remove(context, found, patience)
       const now = await observe(context, planned)
       return { now, restored: now.blocked === false, ...left !== undefined && { note: left } }
     }
@@ -134,14 +134,36 @@ function creation (context: ActionContext): { CreatorRequestId: string, Name: st
   return { CreatorRequestId: randomUUID(), Name: nameOf(context), Tags: incidentTags(context.incidentId, 'isolation', { [TAG.instance]: context.instanceId }) }
 }
 
+/** The list's status; undefined of one that is gone. */
+async function statusOf (resolver: ResolverClient, FirewallDomainListId: string): Promise<FirewallStatus | undefined> {
+  try {
+    return (await resolver.call('GetFirewallDomainList', { FirewallDomainListId })).FirewallDomainList.Status
+  } catch (error) {
+    if (isGone(error)) return undefined
+    throw error
+  }
+}
+
+/** Waits until the list is in no passing state; answers the one it is in. Resolver refuses any change of it before. */
+async function settled (resolver: ResolverClient, listId: string, patience: Patience): Promise<FirewallStatus | undefined> {
+  let status: FirewallStatus | undefined
+  await until(async () => {
+    status = await statusOf(resolver, listId)
+    return status === undefined || !/ING$/.test(status)
+  }, `The change of the domain list ${listId}`, patience)
+  return status
+}
+
+/** The domain list that names every name, without any change of it under way. */
 async function everyName (context: ActionContext, found: FirewallDomainList | undefined, patience: Patience): Promise<string> {
   const { resolver } = context.clients
-  const { Id } = found ?? (await resolver.call('CreateFirewallDomainList', creation(context))).FirewallDomainList
-  if (found === undefined || !isEveryName(await domainsOf(resolver, Id))) {
+  const Id = found !== undefined && await settled(resolver, found.Id, patience) !== undefined
+    ? found.Id
+    : (await resolver.call('CreateFirewallDomainList', creation(context))).FirewallDomainList.Id
+  if (!isEveryName(await domainsOf(resolver, Id))) {
     await resolver.call('UpdateFirewallDomains', { FirewallDomainListId: Id, Operation: 'REPLACE', Domains: [EVERY_NAME] })
+    await settled(resolver, Id, patience)
   }
-  await until(async () => (await resolver.call('GetFirewallDomainList', { FirewallDomainListId: Id })).FirewallDomainList.Status === 'COMPLETE',
-    `The change of the domain list ${Id}`, patience)
   return Id
 }
 
@@ -162,9 +184,13 @@ async function blockAll (context: ActionContext, FirewallRuleGroupId: string, Fi
 }
 
 async function deleteRules (resolver: ResolverClient, rules: FirewallRule[]): Promise<void> {
-  await Promise.all(rules.map(async ({ FirewallRuleGroupId, FirewallDomainListId }) => {
-    await resolver.call('DeleteFirewallRule', { FirewallRuleGroupId, FirewallDomainListId }).catch((error: unknown) => { if (!isGone(error)) throw error })
+  await Promise.all(rules.map(async ({ FirewallRuleGroupId, FirewallDomainListId, Qtype }) => {
+    await unlessGone(resolver.call('DeleteFirewallRule', { FirewallRuleGroupId, FirewallDomainListId, ...Qtype !== undefined && { Qtype } }))
   }))
+}
+
+async function unlessGone (call: Promise<unknown>): Promise<void> {
+  await call.catch((error: unknown) => { if (!isGone(error)) throw error })
 }
 
 async function associate (context: ActionContext, VpcId: string, FirewallRuleGroupId: string, found: Found, patience: Patience): Promise<void> {
@@ -193,34 +219,28 @@ function freePriority (others: FirewallRuleGroupAssociation[]): number {
 async function disassociate (context: ActionContext, vpcId: string, { association }: Found, patience: Patience): Promise<void> {
   if (association === undefined) return
   if (association.Status !== 'DELETING') {
-    await context.clients.resolver.call('DisassociateFirewallRuleGroup', { FirewallRuleGroupAssociationId: association.Id })
-      .catch((error: unknown) => { if (!isGone(error)) throw error })
+    await unlessGone(context.clients.resolver.call('DisassociateFirewallRuleGroup', { FirewallRuleGroupAssociationId: association.Id }))
   }
   await until(async () => !(await associations(context, vpcId)).some(({ Id }) => Id === association.Id), `The removal of ${association.Id}`, patience)
 }
 
 /** Deletes the rules, the group and the list; what somebody else uses stays, and is told. */
-async function remove ({ clients: { resolver } }: ActionContext, { list, group }: Found): Promise<string | undefined> {
-  const unused = async (id: string, deleted: Promise<unknown>): Promise<string | undefined> => {
-    try {
-      await deleted
-    } catch (error) {
-      if (isGone(error)) return undefined
-      if (awsCode(error) !== 'ConflictException') throw error
-      return `${id} is still used elsewhere; delete it when nothing uses it any more.`
-    }
-    return undefined
-  }
-  const notes: Array<string | undefined> = []
+async function remove ({ clients: { resolver } }: ActionContext, { list, group }: Found, patience: Patience): Promise<string | undefined> {
   if (group) {
     const elsewhere = await all(resolver, 'ListFirewallRuleGroupAssociations', { FirewallRuleGroupId: group.Id }, (page) => page.FirewallRuleGroupAssociations)
     if (elsewhere.length > 0) {
       return `Somebody associated ${group.Id} with ${elsewhere.map(({ VpcId }) => VpcId).sort().join(', ')}; it was left there. Delete it when nothing uses it any more.`
     }
     await deleteRules(resolver, await rulesOf(resolver, group.Id))
-    notes.push(await unused(group.Id, resolver.call('DeleteFirewallRuleGroup', { FirewallRuleGroupId: group.Id })))
+    await unlessGone(resolver.call('DeleteFirewallRuleGroup', { FirewallRuleGroupId: group.Id }))
   }
-  if (list) notes.push(await unused(list.Id, resolver.call('DeleteFirewallDomainList', { FirewallDomainListId: list.Id })))
-  const said = notes.filter((note) => note !== undefined)
-  return said.length > 0 ? said.join(' ') : undefined
+  if (list === undefined || await settled(resolver, list.Id, patience) === undefined) return undefined
+  try {
+    await unlessGone(resolver.call('DeleteFirewallDomainList', { FirewallDomainListId: list.Id }))
+  } catch (error) {
+    if (awsCode(error) !== 'ConflictException') throw error
+    return `${list.Id} is used by a rule of another group; delete it when nothing uses it any more.`
+  }
+  await settled(resolver, list.Id, patience)
+  return undefined
 }
