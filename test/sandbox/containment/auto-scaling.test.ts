@@ -437,6 +437,17 @@ describe('Auto Scaling lets go of the instance and takes it back', function () {
       assert.deepEqual((await describeGroup(world, name)).SuspendedProcesses!.map(({ ProcessName }) => ProcessName).sort(), [...REPLACING_PROCESSES])
     })
 
+    it('holds for one that a lifecycle hook keeps from its end', async () => {
+      await makeGroup()
+      await autoScaling.send(new AutoScaling.PutLifecycleHookCommand({
+        AutoScalingGroupName: name, LifecycleHookName: 'drain', LifecycleTransition: 'autoscaling:EC2_INSTANCE_TERMINATING', DefaultResult: 'CONTINUE'
+      }))
+      await autoScaling.send(new AutoScaling.TerminateInstanceInAutoScalingGroupCommand({ InstanceId: suspect, ShouldDecrementDesiredCapacity: true }))
+      assert.equal(await memberState(), 'Terminating:Wait')
+      await assert.rejects(leave('replace').apply(), { code: 'AWS_ERROR', message: /RecordLifecycleActionHeartbeat/ })
+      assert.equal(await memberState(), 'Terminating:Wait')
+    })
+
     it('takes one that is detaching for gone', async () => {
       await makeGroup()
       assert.deepEqual(await stranger('Detaching', 'replace').apply(), { member: false })

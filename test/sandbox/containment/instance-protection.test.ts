@@ -62,12 +62,14 @@ describe('Protection of the instance itself', function () {
       })
 
       // To be terminated, one must have lost this protection.
-      if (kind !== 'protect-from-termination') it('ends in a note when the instance is gone', async () => {
-        await rehearsal.apply()
-        await terminate()
-        const { restored, note } = await rehearsal.undo()
-        assert.deepEqual([restored, note], [false, 'The instance is terminated; nothing is left of it to bring back.'])
-      })
+      if (kind !== 'protect-from-termination') {
+        it('ends in a note when the instance is gone', async () => {
+          await rehearsal.apply()
+          await terminate()
+          const { restored, note } = await rehearsal.undo()
+          assert.deepEqual([restored, note], [false, 'The instance is terminated; nothing is left of it to bring back.'])
+        })
+      }
 
       it('changes nothing when it is refused', async () => {
         await world.faults([{ action: 'ModifyInstanceAttribute', error: { code: 'UnauthorizedOperation', status: 403 } }])
