@@ -171,6 +171,8 @@ def test_an_instance_is_a_target_at_each_of_its_ports(cloud, clients, refused):
     assert ports("healthy") == [80, 8080]
     web.elbv2.deregister_targets(TargetGroupArn=web.target_group, Targets=[{"Id": member, "Port": 8080}])
     assert (ports("healthy"), ports("draining")) == ([80], [8080])
+    web.elbv2.register_targets(TargetGroupArn=web.target_group, Targets=[{"Id": member, "Port": 8080}])
+    assert (ports("healthy"), ports("draining")) == ([80, 8080], [])
     request = {"TargetGroupArn": web.target_group, "Targets": [{"Id": member, "Port": port} for port in (80, 9090)]}
     asked = web.elbv2.describe_target_health(**request)["TargetHealthDescriptions"]
     assert [target["TargetHealth"]["State"] for target in asked] == ["healthy", "unused"]
