@@ -212,6 +212,8 @@ describe('what else is proved', () => {
   it('DNS: blocked by a rule before which none lets a query pass', () => {
     const dns = (Action: DnsRule['Action'], ...domains: string[]): DnsRule => ({ Name: Action, Action, group: 'rslvr-frg-1', domains })
     assert.equal(dnsFound([dns('BLOCK', '*')]).ok, true)
+    assert.equal(dnsFound([dns('BLOCK', '*.')]).ok, true)
+    assert.equal(dnsFound([{ ...dns('BLOCK', '*'), Qtype: 'TXT' }]).ok, false)
     assert.equal(dnsFound([dns('BLOCK', 'evil.example'), dns('BLOCK', '*'), dns('ALLOW')]).ok, true)
     assert.equal(dnsFound([dns('ALLOW'), dns('BLOCK', '*')]).ok, false)
     assert.equal(dnsFound([dns('ALERT'), dns('BLOCK', '*')]).ok, false)

@@ -195,14 +195,19 @@ export function sessionsFound ({ wanted, revocation, now }: SessionsQuestion): F
 }
 
 /** A rule of DNS Firewall as far as the proof reads it; domains of rules that block, alone. */
-export type DnsRule = Pick<FirewallRule, 'Name' | 'Action'> & { group: string, domains: string[] }
+export type DnsRule = Pick<FirewallRule, 'Name' | 'Action' | 'Qtype'> & { group: string, domains: string[] }
+
+/** Resolver shows a lone `*` with or without the dot that ends every name; a rule may be for one type of query alone. */
+export function blocksEverything ({ Action, Qtype, domains }: DnsRule): boolean {
+  return Action === 'BLOCK' && Qtype === undefined && domains.some((domain) => domain === '*' || domain === '*.')
+}
 
 /**
  * @param rules of all groups of the VPC, in the order in which they are asked: the first that fits a query decides
  * (Amazon Route 53 Developer Guide, "How Route 53 Resolver DNS Firewall works"), and ALERT lets it pass.
  */
 export function dnsFound (rules: DnsRule[]): Found {
-  const all = rules.findIndex(({ Action, domains }) => Action === 'BLOCK' && domains.includes('*'))
+  const all = rules.findIndex(blocksEverything)
   if (all === -1) return found(false, 'no rule blocks every domain')
   const before = rules.slice(0, all).filter(({ Action }) => Action !== 'BLOCK')
   return found(before.length === 0, before.length === 0

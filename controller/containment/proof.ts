@@ -23,7 +23,7 @@ import type { ContainmentClients } from './actions/action.ts'
 import { readSessionPolicy, sessionPolicyName, type SessionScope } from './actions/role-sessions.ts'
 import { planSurroundings, type PlannedAction } from './plan.ts'
 import {
-  aclFound, AUTO_SCALING_EXPECTED, autoScalingFound, dnsFound, found, isolationChecks, metadataFound, SESSION_WORDS, sessionsFound, stopFound, tagsFound,
+  aclFound, AUTO_SCALING_EXPECTED, autoScalingFound, blocksEverything, dnsFound, found, isolationChecks, metadataFound, SESSION_WORDS, sessionsFound, stopFound, tagsFound,
   volumesFound, type DnsRule, type Found, type IsolationSeen, type ProofSubject
 } from './proof-findings.ts'
 
@@ -337,11 +337,12 @@ async function dnsRules ({ resolver }: ContainmentClients, VpcId: string): Promi
   }
   for (const { FirewallRuleGroupId } of inForce) {
     const own = await allPages(async (page) => await resolver.call('ListFirewallRules', { FirewallRuleGroupId, ...page }), (answer) => answer.FirewallRules)
-    for (const { Name, Action, FirewallDomainListId } of own.sort((a, b) => a.Priority - b.Priority)) {
+    for (const { Name, Action, Qtype, FirewallDomainListId } of own.sort((a, b) => a.Priority - b.Priority)) {
       const domains = Action === 'BLOCK' ? await domainsOf(FirewallDomainListId) : []
-      rules.push({ Name, Action, group: FirewallRuleGroupId, domains })
+      const rule = { Name, Action, ...Qtype !== undefined && { Qtype }, group: FirewallRuleGroupId, domains }
+      rules.push(rule)
       // What is asked later no longer matters.
-      if (domains.includes('*')) return rules
+      if (blocksEverything(rule)) return rules
     }
   }
   if (unread !== undefined) throw unread

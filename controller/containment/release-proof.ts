@@ -18,8 +18,8 @@ export interface ReleasedAction { planned: PlannedAction, before: State }
  */
 const LEFT_BEHIND: Partial<Record<ActionKind, State>> = {
   'prepare-isolation-group': { groupId: null },
-  'prepare-untracking-group': { rules: 0 },
-  'remove-untracking-group': { rules: 0 },
+  'prepare-untracking-group': { groupId: null },
+  'remove-untracking-group': { groupId: null },
   'allow-ssm-endpoints': { addresses: [] },
   'close-ssm-path': { addresses: [] }
 }
