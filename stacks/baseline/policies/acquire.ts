@@ -4,7 +4,7 @@
  */
 import { allow, ec2, inScope, ON_OURS, policy, TAGGED_OURS, type PolicyContext, type PolicyDocument } from './document.ts'
 import { VOLUME_USE } from './keys.ts'
-import { describeMachines, evidenceKeyForObjects, readCommands, readIdentities, readRecords } from './reads.ts'
+import { describeMachines, evidenceKeyForObjects, readAccessKeys, readCommands, readIdentities, readRecords } from './reads.ts'
 
 export function acquirePolicy (ctx: PolicyContext): PolicyDocument {
   const { partition, accountId, names } = ctx
@@ -14,6 +14,9 @@ export function acquirePolicy (ctx: PolicyContext): PolicyDocument {
   return policy(
     describeMachines(),
     readIdentities(),
+    readAccessKeys(),
+    // A dry run says which permissions containment lacks.
+    allow('AskWhatContainmentMay', { Action: ['iam:SimulatePrincipalPolicy'], Resource: [names.roleArn('contain')] }),
     readRecords(),
     readCommands(),
     allow('SnapshotDisksOf', { Action: ['ec2:CreateSnapshot', 'ec2:CreateSnapshots'], Resource: ec2(ctx, 'instance', 'volume') }),
@@ -24,6 +27,11 @@ export function acquirePolicy (ctx: PolicyContext): PolicyDocument {
       Action: ['ec2:CreateTags'],
       Resource: ec2(ctx, 'snapshot'),
       Condition: { StringEquals: { 'ec2:CreateAction': ['CreateSnapshot', 'CreateSnapshots', 'CopySnapshot'] } }
+    }),
+    allow('NameSnapshots', {
+      Action: ['ec2:CreateTags'],
+      Resource: ec2(ctx, 'snapshot'),
+      Condition: { ...ON_OURS, 'ForAllValues:StringEquals': { 'aws:TagKeys': ['Name'] }, Null: { 'aws:TagKeys': 'false' } }
     }),
     allow('KeepSnapshots', { Action: ['ec2:LockSnapshot', 'ec2:ModifySnapshotAttribute'], Resource: ec2(ctx, 'snapshot'), Condition: ON_OURS }),
     allow('ReadBlocks', {

@@ -18,6 +18,22 @@ export function readIdentities (): Statement {
   })
 }
 
+/** Whose an access key is and whether it is active; who asks knows the key's id, not its user. */
+export function readAccessKeys (): Statement {
+  return allow('ReadAccessKeys', { Action: ['iam:GetAccessKeyLastUsed', 'iam:ListAccessKeys'], Resource: ['*'] })
+}
+
+/** What answers or blocks the DNS queries of a network. */
+export function readDnsFirewalls (): Statement {
+  return allow('ReadDnsFirewalls', {
+    Action: [
+      'route53resolver:GetFirewallDomainList', 'route53resolver:ListFirewallDomainLists', 'route53resolver:ListFirewallDomains',
+      'route53resolver:ListFirewallRuleGroups', 'route53resolver:ListFirewallRules', 'route53resolver:ListFirewallRuleGroupAssociations'
+    ],
+    Resource: ['*']
+  })
+}
+
 /** What AWS itself recorded about the suspected machine. */
 export function readRecords (): Statement {
   return allow('ReadRecords', {
