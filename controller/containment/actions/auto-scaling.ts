@@ -180,6 +180,7 @@ async function comeBack (context: ActionContext, planned: PlannedAction, before:
   const { autoScaling } = clients
   const how = howOf(planned) as WayOut
   const now = stateOf(how, own, group)
+  const lifecycleState = own?.lifecycleState
   const inGroup = isMember(own)
   const one = { AutoScalingGroupName: group.name, InstanceIds: [instanceId] }
   if (inGroup && own.group !== group.name) return undone(before, now, `Somebody put the instance into the Auto Scaling group ${own.group}; it was left there.`)
@@ -189,7 +190,7 @@ async function comeBack (context: ActionContext, planned: PlannedAction, before:
     if (state === undefined) return undone(before, now, INSTANCE_GONE)
     if (state !== 'running') return undone(before, now, `Only a running instance can be attached, and this one is ${state}. Start it, then attach it to ${group.name}.`)
     // Still on its way out: what is detaching can't be attached yet.
-    if (own) throw new CleanroomError('AWS_BUSY', `${instanceId} is still ${own.lifecycleState} in ${group.name}.`)
+    if (lifecycleState !== undefined) throw new CleanroomError('AWS_BUSY', `${instanceId} is still ${lifecycleState} in ${group.name}.`)
   }
   const onStandby = isStandby(own)
   if (before.standby === true) {
