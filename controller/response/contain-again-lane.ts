@@ -48,7 +48,8 @@ export function registerContainAgain ({ incidents, notifier }: ResponseParts, co
       if (!outcome.ok) failures.push(outcome.error.message)
     }
     await step('again.end', POLICY.notify, async () => {
-      const incident = await incidents.update(incidentId, ({ decisions = [] }) => {
+      const incident = await incidents.update(incidentId, ({ decisions = [], targets: changed }) => {
+        for (const { containment } of changed) if (containment.underway === againId(incidentId, occasion)) delete containment.underway
         const decision = decisions.find(({ id }) => id === decisionId)
         if (!decision) return
         decision.state = failures.length > 0 ? 'failed' : 'done'

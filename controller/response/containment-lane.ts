@@ -10,7 +10,7 @@ import { keyOf, performAction, plannedRecord, recordFailure, type Occasion } fro
 import { KINDS, planCutOff, planSurroundings, offeredRungs, STAGES, type ActionKind, type PlannedAction, type Rung } from '../containment/plan.ts'
 import { proveContainment, type ContainmentProof } from '../containment/proof.ts'
 import { residualRisks } from '../containment/residual-risks.ts'
-import { belongsToEngine, start, step, valueOf, workflow, type Workflow } from '../durable/durable.ts'
+import { belongsToEngine, failureOf, start, step, valueOf, workflow, type Workflow } from '../durable/durable.ts'
 import { controllerActor } from '../incident/custody.ts'
 import { CleanroomError } from '../incident/errors.ts'
 import type { Containment, ContainmentAction, ContainmentPolicy, Incident } from '../incident/incident.ts'
@@ -23,6 +23,7 @@ import { surveyId, triageClients, type Survey, type TargetId } from './triage-la
 
 /** How often what is open or failed for a while is done again before the lane reports. */
 const ROUNDS = 3
+const GONE: readonly string[] = ['INSTANCE_TERMINATED', 'INSTANCE_NOT_FOUND']
 /** Codes of failures that a further round may find gone. */
 const PASSING: readonly string[] = ['AWS_THROTTLED', 'AWS_UNAVAILABLE', 'AWS_BUSY', 'TIMED_OUT', 'DATABASE_UNAVAILABLE']
 
@@ -136,12 +137,16 @@ export function registerContainment (parts: ResponseParts, survey: Survey): Cont
     return state
   }
 
-  return workflow('contain', async (input: ContainmentInput) => {
+  return workflow('contain', async (input: ContainmentInput): Promise<Containment['state']> => {
     try {
       return await rounds(input)
     } catch (error) {
-      if (!belongsToEngine(error)) await step('contain.let-go', POLICY.record, () => letGo(parts, input))
-      throw error
+      if (belongsToEngine(error)) throw error
+      const { code, message } = failureOf(error)
+      const gone = GONE.includes(code)
+      await step('contain.let-go', POLICY.record, () => letGo(parts, input, gone ? message : undefined))
+      if (!gone) throw error
+      return 'partial'
     }
   })
 }
@@ -170,15 +175,21 @@ function pending ({ done, target }: RoundInput, plan: PlannedAction[]): PlannedA
 /** Whether the proof showed that what an action had done stands no more: an interface is open, or the group has rules. */
 function isUndone ({ action, resource }: ContainmentAction, proof: ContainmentProof | undefined): boolean {
   if (!proof) return false
-  if (action === 'isolate-interface') return proof.exposedInterfaces.includes(resource)
+  if (action === 'isolate-interface') return notIsolated(proof).includes(resource)
   const rules = proof.checks.some(({ name, ok }) => name === 'isolation-group-empty' && !ok)
   return rules && (action === 'prepare-isolation-group' || action === 'allow-ssm-endpoints')
 }
 
-function goOn (actions: ContainmentAction[], { exposedInterfaces, checks }: ContainmentProof, { unread }: Surroundings): boolean {
-  if (checks.some(({ name, ok }) => name === 'instance-exists' && !ok)) return false
-  const passing = (code: string | undefined): boolean => PASSING.includes(code ?? '')
-  return exposedInterfaces.length > 0 || actions.some(({ error }) => passing(error?.code)) || unread.some(({ code }) => passing(code))
+/** Interfaces that are open, or cut off by another group than the isolation group: AWS may carry a call out late. */
+function notIsolated ({ exposedInterfaces, checks }: ContainmentProof): string[] {
+  const misplaced = checks.filter(({ name, ok }) => !ok && name.startsWith('interface-isolated ')).map(({ name }) => name.split(' ')[1]!)
+  return [...new Set([...exposedInterfaces, ...misplaced])]
+}
+
+function goOn (actions: ContainmentAction[], proof: ContainmentProof, { unread }: Surroundings): boolean {
+  if (proof.checks.some(({ name, ok }) => name === 'instance-exists' && !ok)) return false
+  const passing = [...actions.map(({ error }) => error?.code), ...unread.map(({ code }) => code), ...proof.unreadable.map(({ code }) => code)]
+  return notIsolated(proof).length > 0 || passing.some((code) => PASSING.includes(code ?? ''))
 }
 
 async function read ({ clients }: ResponseParts, { target }: ContainmentInput, round: number): Promise<InstanceFacts> {
@@ -293,16 +304,28 @@ async function recordPlan (parts: ResponseParts, input: ContainmentInput, planOf
   }, 'containment.planned', {})
 }
 
-/** A containment that ended without an outcome holds nobody up. */
-async function letGo (parts: ResponseParts, input: ContainmentInput): Promise<void> {
+/** A containment that ended without an outcome holds nobody up; of an instance that is gone the record says so. */
+async function letGo (parts: ResponseParts, input: ContainmentInput, gone: string | undefined): Promise<void> {
+  const { incidentId, target, generation, occasion } = input
+  const proof = { ok: false, at: new Date().toISOString(), checks: [{ name: 'instance-exists', ok: false, expected: 'it exists', observed: gone ?? '' }] }
+  if (gone !== undefined) {
+    await parts.custody.append(incidentId, {
+      key: `contain/${target.instanceId}/outcome/${generation}.${occasion}`,
+      actor: controllerActor('contain'),
+      action: 'containment.instance-gone',
+      detail: { instanceId: target.instanceId, message: gone }
+    })
+  }
   await change(parts, input, (containment) => {
     if (containment.underway === containmentId(input)) delete containment.underway
-  }, 'containment.ended', {})
+    // Nothing of it can be reached any more, and nothing more be proved.
+    if (gone !== undefined) Object.assign(containment, { state: 'partial', proof })
+  }, 'containment.ended', { ...gone !== undefined && { gone } })
 }
 
 async function recordOutcome (
   parts: ResponseParts, input: ContainmentInput, facts: InstanceFacts, around: Surroundings,
-  state: Containment['state'], actions: ContainmentAction[], { exposedInterfaces, ...proof }: ContainmentProof
+  state: Containment['state'], actions: ContainmentAction[], { exposedInterfaces, unreadable, ...proof }: ContainmentProof
 ): Promise<void> {
   const { incidentId, target, generation, occasion, policy } = input
   const at = cutOffAt(actions)

@@ -62,9 +62,9 @@ async function releaseTarget (parts: ResponseParts, { incidentId, ticket, decisi
   const undone = undoOrder(containment.actions)
   for (const action of undone) {
     let result: ContainmentAction
-    if (RETURNS_TO_SERVICE.includes(action.action) && isCutOff([...latest.values()])) {
-      // A group or load balancer would find it unhealthy, and Auto Scaling would terminate it.
-      latest.set(action.key, { ...action, note: 'Left as it is: the instance is still cut off.' })
+    const why = whyLeft(action, [...latest.values()])
+    if (why !== undefined) {
+      latest.set(action.key, { ...action, note: why })
       await step(`release.left/${action.action}/${action.resource}`, POLICY.record, () => put(parts, incidentId, instanceId, latest.get(action.key)!))
       continue
     }
@@ -96,6 +96,15 @@ async function releaseTarget (parts: ResponseParts, { incidentId, ticket, decisi
     }, { type: 'containment.released', data: { instanceId, state, ok: proof.ok } })
   })
   return state
+}
+
+/** Why an action must not be taken back while others could not be. */
+function whyLeft ({ action }: ContainmentAction, latest: ContainmentAction[]): string | undefined {
+  // A load balancer would find it unhealthy, and Auto Scaling would terminate it.
+  if (RETURNS_TO_SERVICE.includes(action) && isCutOff(latest)) return 'Left as it is: the instance is still cut off.'
+  // What opens access is permitted on machines in quarantine alone; a second release needs the tag.
+  if (action === 'tag-quarantined' && latest.some(({ error, state }) => error !== undefined && state !== 'undone')) return 'Left as it is: something else could not be taken back yet.'
+  return undefined
 }
 
 async function put ({ incidents }: ResponseParts, incidentId: string, instanceId: string, action: ContainmentAction): Promise<void> {
