@@ -86,7 +86,8 @@ def identify(environ: dict[str, Any]) -> AwsCall:
     if signature is None:
         query = dict(parse_qsl(environ.get("QUERY_STRING", "")))
         signature = CREDENTIAL.search("Credential=" + query.get("X-Amz-Credential", ""))
-    action = str(params.get("Action") or environ.get("HTTP_X_AMZ_TARGET", "").split(".")[-1])
+    # The header first: a JSON request may have a member of its own called Action.
+    action = environ.get("HTTP_X_AMZ_TARGET", "").split(".")[-1] or str(params.get("Action", ""))
     service = signature["service"] if signature else UNSIGNED_SERVICES.get(action, "s3")
     region = signature["region"] if signature else DEFAULT_REGION
     access_key = signature["key"] if signature else ""

@@ -115,6 +115,16 @@ def test_a_rule_blocks_as_it_says_and_has_a_priority_of_its_own(resolver, refuse
     resolver.delete_firewall_domain_list(FirewallDomainListId=listed)
 
 
+def test_a_rules_action_is_not_taken_for_the_calls(emulator, resolver, refused):
+    request = rule(rule_group(resolver), domain_list(resolver))
+    emulator.control("PUT", "faults", [{"action": "CreateFirewallRule", "error": {"code": "AccessDeniedException", "status": 400}}])
+    with refused("AccessDeniedException"):
+        resolver.create_firewall_rule(**request)
+    emulator.control("PUT", "faults", [])
+    resolver.create_firewall_rule(**request)
+    assert [call["action"] for call in emulator.control("GET", "calls")[-2:]] == ["CreateFirewallRule", "CreateFirewallRule"]
+
+
 def test_an_association_comes_and_goes_after_a_while(resolver, cloud, refused):
     vpc, group = cloud.vpc(), rule_group(resolver)
     resolver.create_firewall_rule(**rule(group, domain_list(resolver, "*")))
