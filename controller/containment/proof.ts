@@ -32,70 +32,99 @@ export type { ProofSubject } from './proof-findings.ts'
 export interface ContainmentProof extends Proof {
   /** Interfaces that are attached and not isolated, for example one that was attached meanwhile. */
   exposedInterfaces: string[]
+  /** Checks that failed because AWS did not tell, with the reason. */
+  unreadable: Array<{ name: string, code: ErrorCode }>
 }
 
 export interface ProofLimits {
-  /** Milliseconds for each check that is not essential. */
+  /** Milliseconds for each check that is not essential, and for all looks at all of them. */
   checkMs: number
+  allMs: number
   /** Milliseconds to wait before each further look at what AWS may show late. */
   settleMs: number[]
 }
 
-const LIMITS: ProofLimits = { checkMs: 12_000, settleMs: [400, 1_200] }
+/** Together below what a step of containment may take. */
+const LIMITS: ProofLimits = { checkMs: 15_000, allMs: 25_000, settleMs: [400, 1_200] }
 
-/** A check that is read by itself. */
-interface Look { name: string, expected: string, find: (limited: Limited) => Promise<Found> }
-interface Looked { check: Check, /** Whether a later look may find it otherwise. */ maySettle: boolean }
+const LEAST_MS = 2_000
+
+/** A check of its own; one that needs to know the interfaces begins, and its time with it, once they are read. */
+type Look = { name: string, expected: string } & (
+  | { find: (limited: Limited) => Promise<Found> }
+  | { findIn: (seen: IsolationSeen, limited: Limited) => Promise<Found> })
+interface Looked {
+  check: Check
+  /** Set where AWS did not tell. */
+  code?: ErrorCode
+  /** Whether a later look may find it otherwise. */
+  maySettle: boolean
+}
 
 /**
  * Asks AWS for every interface, group rule, association, membership and protection of the instance.
  * @throws CleanroomError AWS_*, TIMED_OUT when its interfaces or their rules can't be read
  */
 export async function proveContainment (
-  clients: ContainmentClients, subject: ProofSubject, now: Date, { checkMs, settleMs }: ProofLimits = LIMITS
+  clients: ContainmentClients, subject: ProofSubject, now: Date, { checkMs, allMs, settleMs }: ProofLimits = LIMITS
 ): Promise<ContainmentProof> {
   const { instanceId } = subject.facts
+  const looks = looksAt(clients, subject, now)
   const looked = new Map<string, Looked>()
-  const lookAt = async ({ name, expected, find }: Look): Promise<void> => {
-    looked.set(name, await look(name, expected, () => within(checkMs, `reading ${name}`, find)))
+  const end = Date.now() + allMs
+  const lookAt = async (each: Look, seen: Promise<IsolationSeen>): Promise<void> => {
+    const { name } = each
+    const known = 'findIn' in each ? await seen : undefined
+    // However long the essential reads took, a check has a moment.
+    const limitMs = Math.min(checkMs, Math.max(LEAST_MS, end - Date.now()))
+    looked.set(name, await look(each, () => within(limitMs, `reading ${name}`,
+      async (limited) => 'findIn' in each ? await each.findIn(known!, limited) : await each.find(limited))))
+  }
+  const lookAll = async (some: Look[]): Promise<ReturnType<typeof isolationChecks>> => {
+    const seen = readIsolation(clients.ec2, subject, now)
+    await Promise.all([seen, ...some.map(async (each) => { await lookAt(each, seen) })])
+    return isolationChecks(subject, await seen)
   }
   try {
     return await attempt(`proving the containment of ${instanceId}`, async () => {
-      let seen = readIsolation(clients.ec2, subject, now)
-      const looks = looksAt(clients, subject, now, async () => await seen)
-      await Promise.all([seen, ...looks.map(lookAt)])
+      let isolation = await lookAll(looks)
       for (const waitMs of settleMs) {
-        const { checks, exposedInterfaces } = isolationChecks(subject, await seen)
         const again = looks.filter(({ name }) => looked.get(name)!.maySettle)
+        const settled = again.length === 0 && isolation.checks.every(({ ok }) => ok)
         // An open interface is closed first and proved then.
-        if (exposedInterfaces.length > 0 || (again.length === 0 && checks.every(({ ok }) => ok))) break
+        if (settled || isolation.exposedInterfaces.length > 0 || Date.now() + waitMs >= end) break
         await sleep(waitMs)
-        seen = readIsolation(clients.ec2, subject, now)
-        await Promise.all([seen, ...again.map(lookAt)])
+        isolation = await lookAll(again)
       }
-      const isolation = isolationChecks(subject, await seen)
-      const checks = [...isolation.checks, ...looks.map(({ name }) => looked.get(name)!.check)]
-      return { ok: checks.every(({ ok }) => ok), at: now.toISOString(), checks, exposedInterfaces: isolation.exposedInterfaces }
+      const others = looks.map(({ name }) => looked.get(name)!)
+      const checks = [...isolation.checks, ...others.map(({ check }) => check)]
+      return {
+        ok: checks.every(({ ok }) => ok),
+        at: now.toISOString(),
+        checks,
+        exposedInterfaces: isolation.exposedInterfaces,
+        unreadable: others.flatMap(({ check: { name }, code }) => code === undefined ? [] : [{ name, code }])
+      }
     })
   } catch (error) {
     const code = codeOf(error)
     if (code !== 'INSTANCE_NOT_FOUND' && code !== 'INSTANCE_TERMINATED') throw error
     // Nothing of it can be reached then, and nothing proved.
     const check = { name: 'instance-exists', ok: false, expected: 'EC2 knows it', observed: (error as Error).message }
-    return { ok: false, at: now.toISOString(), checks: [check], exposedInterfaces: [] }
+    return { ok: false, at: now.toISOString(), checks: [check], exposedInterfaces: [], unreadable: [] }
   }
 }
 
 /** Errors that a moment later may be none. */
-const PASSING: readonly ErrorCode[] = ['AWS_THROTTLED', 'AWS_UNAVAILABLE', 'AWS_BUSY']
+const PASSING: readonly ErrorCode[] = ['AWS_THROTTLED', 'AWS_UNAVAILABLE', 'AWS_BUSY', 'TIMED_OUT']
 
-async function look (name: string, expected: string, find: () => Promise<Found>): Promise<Looked> {
+async function look ({ name, expected }: Look, find: () => Promise<Found>): Promise<Looked> {
   try {
     const { ok, observed } = await find()
     return { check: { name, ok, expected, observed }, maySettle: !ok }
   } catch (error) {
     const { code, message } = fromAws(error, `reading ${name}`)
-    return { check: { name, ok: false, expected, observed: `not readable: ${code} (${message})` }, maySettle: PASSING.includes(code) }
+    return { check: { name, ok: false, expected, observed: `not readable: ${code} (${message})` }, code, maySettle: PASSING.includes(code) }
   }
 }
 
@@ -136,11 +165,11 @@ async function rulesOf (ec2: EC2Client, groupIds: string[]): Promise<Map<string,
   return rules
 }
 
-function looksAt (clients: ContainmentClients, subject: ProofSubject, now: Date, seen: () => Promise<IsolationSeen>): Look[] {
+function looksAt (clients: ContainmentClients, subject: ProofSubject, now: Date): Look[] {
   const { incidentId, facts: { instanceId, vpcId }, around, policy, rungs, mode } = subject
   const planned = planSurroundings(subject.facts, around, policy, rungs).filter(({ after }) => after === undefined || mode === 'full')
   const ofInstance = (name: string, expected: string, finds: (instance: Instance) => Found): Look =>
-    ({ name, expected, find: async () => finds((await seen()).instance) })
+    ({ name, expected, findIn: async ({ instance }) => finds(instance) })
   return [
     ofInstance('tagged-quarantined', `${TAG.status}=quarantined, ${TAG.incident}=${incidentId}`, (instance) => tagsFound(instance, incidentId)),
     ...protections(clients, instanceId),
@@ -149,8 +178,8 @@ function looksAt (clients: ContainmentClients, subject: ProofSubject, now: Date,
     {
       name: 'not-a-target',
       expected: 'in no target group, by its id or any of its addresses',
-      find: async (limited) => {
-        const addresses = (await seen()).interfaces.flatMap(({ privateAddresses, ipv6Addresses }) => [...privateAddresses, ...ipv6Addresses])
+      findIn: async ({ interfaces }, limited) => {
+        const addresses = interfaces.flatMap(({ privateAddresses, ipv6Addresses }) => [...privateAddresses, ...ipv6Addresses])
         const targets: string[] = []
         await targetMemberships(clients.elbv2, [instanceId, ...addresses], vpcId, ({ targetGroupArn, targetId, port }) => {
           targets.push(`${targetId}${port === undefined ? '' : `:${port}`} in ${targetGroupArn}`)
@@ -170,8 +199,8 @@ function looksAt (clients: ContainmentClients, subject: ProofSubject, now: Date,
       ? [{
           name: 'no-elastic-ip',
           expected: 'no Elastic IP on any interface',
-          find: async () => {
-            const elastic = (await seen()).interfaces.flatMap(({ interfaceId, elasticAddresses }) => elasticAddresses.map(({ publicIp }) => `${publicIp} on ${interfaceId}`))
+          findIn: async ({ interfaces }: IsolationSeen) => {
+            const elastic = interfaces.flatMap(({ interfaceId, elasticAddresses }) => elasticAddresses.map(({ publicIp }) => `${publicIp} on ${interfaceId}`))
             return found(elastic.length === 0, elastic.join(', ') || 'no Elastic IP')
           }
         }]

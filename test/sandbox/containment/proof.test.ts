@@ -15,7 +15,7 @@ import { surveyInstance } from '../../../controller/triage/survey-instance.ts'
 import { nextIncident, REGION, startActionWorld, type ActionWorld, type Machine, type Network } from '../action-world.ts'
 import { autoScalingGroup, classicLoadBalancer, role, targetGroup } from '../fleet-fixtures.ts'
 
-const IMPATIENT: ProofLimits = { checkMs: 10_000, settleMs: [] }
+const IMPATIENT: ProofLimits = { checkMs: 10_000, allMs: 20_000, settleMs: [] }
 
 interface Contained { subject: ProofSubject, context: ActionContext, done: Array<{ planned: PlannedAction, before: State, after: State }> }
 
@@ -206,6 +206,15 @@ describe('The proof of containment', function () {
       const proof = await prove(contained.subject)
       assert.deepEqual(failing(proof), ['not-in-auto-scaling', 'not-a-target', `role-sessions-revoked ${app.roleName}`])
       for (const { ok, observed } of proof.checks) if (!ok) assert.match(observed, /not readable: AWS_ACCESS_DENIED/)
+      assert.deepEqual(proof.unreadable, failing(proof).map((name) => ({ name, code: 'AWS_ACCESS_DENIED' })))
+    })
+
+    it('waits for no check beyond its time', async () => {
+      await world.faults([{ action: 'DescribeTargetGroups', delayMs: 4_000 }])
+      const began = Date.now()
+      const proof = await prove(contained.subject, { checkMs: 500, allMs: 1_500, settleMs: [400, 400, 400, 400] })
+      assert.deepEqual(proof.unreadable, [{ name: 'not-a-target', code: 'TIMED_OUT' }])
+      assert.ok(Date.now() - began < 3_500, `${Date.now() - began} ms`)
     })
 
     it('fails as a whole while interfaces or rules can\'t be read, so that it is tried again', async () => {
