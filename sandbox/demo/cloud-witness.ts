@@ -14,6 +14,7 @@ import { DescribeTargetHealthCommand, ElasticLoadBalancingV2Client } from '@aws-
 import { IAMClient, paginateListInstanceProfiles, paginateListRoles } from '@aws-sdk/client-iam'
 import { GetPublicKeyCommand, KMSClient } from '@aws-sdk/client-kms'
 import { GetObjectCommand, GetObjectRetentionCommand, S3Client } from '@aws-sdk/client-s3'
+import { ResolverClient } from '../../controller/aws/resolver-client.ts'
 import { portray, type Portrait, type PortraitClients } from './portrait.ts'
 
 export class CloudWitness {
@@ -38,7 +39,8 @@ export class CloudWitness {
       autoScaling: this.#autoScaling,
       elb: new ElasticLoadBalancingClient(config),
       elbv2: this.#elbv2,
-      iam: this.#iam
+      iam: this.#iam,
+      resolver: new ResolverClient(config)
     }
   }
 

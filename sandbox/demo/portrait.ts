@@ -16,6 +16,7 @@ import {
   GetAccessKeyLastUsedCommand, GetInstanceProfileCommand, GetRoleCommand, GetRolePolicyCommand, paginateListAccessKeys, paginateListAttachedRolePolicies,
   paginateListRolePolicies, type IAMClient
 } from '@aws-sdk/client-iam'
+import type { ResolverClient } from '../../controller/aws/resolver-client.ts'
 
 export type Plain = null | boolean | number | string | Plain[] | { [key: string]: Plain }
 export interface Portrait { own: Record<string, Plain>, shared: Record<string, Plain> }
@@ -26,6 +27,7 @@ export interface PortraitClients {
   elb: ElasticLoadBalancingClient
   elbv2: ElasticLoadBalancingV2Client
   iam: IAMClient
+  resolver: ResolverClient
 }
 
 const ATTRIBUTES: InstanceAttributeName[] = ['disableApiTermination', 'disableApiStop', 'instanceInitiatedShutdownBehavior', 'userData']
@@ -173,19 +175,21 @@ async function rolesOf ({ iam }: PortraitClients, profileArn: string): Promise<u
   }))
 }
 
-/** What Cleanroom has made in the VPC. */
-async function cleanroomIn ({ ec2 }: PortraitClients, vpcId: string): Promise<Record<string, unknown>> {
+/** What Cleanroom has made in the VPC, and every DNS firewall of it. */
+async function cleanroomIn ({ ec2, resolver }: PortraitClients, vpcId: string): Promise<Record<string, unknown>> {
   const Filters = [{ Name: 'vpc-id', Values: [vpcId] }, { Name: 'tag-key', Values: ['cleanroom:managed'] }]
-  const [groups, acls] = await Promise.all([
+  const [groups, acls, firewalls] = await Promise.all([
     ec2.send(new DescribeSecurityGroupsCommand({ Filters })),
-    ec2.send(new DescribeNetworkAclsCommand({ Filters }))
+    ec2.send(new DescribeNetworkAclsCommand({ Filters })),
+    resolver.call('ListFirewallRuleGroupAssociations', { VpcId: vpcId })
   ])
   return {
     securityGroups: await Promise.all(groups.SecurityGroups!.map(async ({ GroupId, GroupName, Tags }) => {
       const { SecurityGroupRules } = await ec2.send(new DescribeSecurityGroupRulesCommand({ Filters: [{ Name: 'group-id', Values: [GroupId!] }] }))
       return { GroupId, GroupName, Tags, rules: SecurityGroupRules }
     })),
-    networkAcls: acls.NetworkAcls!.map(({ NetworkAclId, Entries, Tags }) => ({ NetworkAclId, Entries, Tags }))
+    networkAcls: acls.NetworkAcls!.map(({ NetworkAclId, Entries, Tags }) => ({ NetworkAclId, Entries, Tags })),
+    dnsFirewalls: (firewalls.FirewallRuleGroupAssociations ?? []).map(({ FirewallRuleGroupId, Name, Priority }) => ({ FirewallRuleGroupId, Name, Priority }))
   }
 }
 

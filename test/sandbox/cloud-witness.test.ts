@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
   AttachInstancesCommand, AutoScalingClient, DetachInstancesCommand, ResumeProcessesCommand, SetInstanceProtectionCommand, SuspendProcessesCommand,
   UpdateAutoScalingGroupCommand
@@ -14,6 +15,7 @@ import { DeregisterTargetsCommand, ElasticLoadBalancingV2Client, RegisterTargets
 import {
   CreateAccessKeyCommand, CreateUserCommand, DeleteRolePolicyCommand, IAMClient, PutRolePolicyCommand, UpdateAccessKeyCommand
 } from '@aws-sdk/client-iam'
+import { ResolverClient, type FirewallRuleGroupAssociation } from '../../controller/aws/resolver-client.ts'
 import { CloudWitness } from '../../sandbox/demo/cloud-witness.ts'
 import { differences, type Portrait } from '../../sandbox/demo/portrait.ts'
 import { startEmulator, type Emulator } from '../../sandbox/emulator-process.ts'
@@ -29,6 +31,7 @@ interface World {
   elb: ElasticLoadBalancingClient
   elbv2: ElasticLoadBalancingV2Client
   iam: IAMClient
+  resolver: ResolverClient
   accessKeyId: string
 }
 
@@ -147,6 +150,23 @@ const CHANGES: Change[] = [
     takeBack: async ({ iam, api1 }) => await iam.send(new DeleteRolePolicyCommand({ RoleName: api1.roleName!, PolicyName: 'more' }))
   },
   {
+    what: 'a DNS firewall of the VPC',
+    seenIn: ['shared'],
+    make: async ({ resolver, api1 }) => {
+      const { FirewallRuleGroup } = await resolver.call('CreateFirewallRuleGroup', { CreatorRequestId: 'group', Name: 'block' })
+      await resolver.call('AssociateFirewallRuleGroup', {
+        CreatorRequestId: 'association', FirewallRuleGroupId: FirewallRuleGroup.Id, VpcId: api1.vpcId, Priority: 101, Name: 'block'
+      })
+    },
+    takeBack: async ({ resolver, api1 }) => {
+      const standing = async (): Promise<FirewallRuleGroupAssociation[]> =>
+        (await resolver.call('ListFirewallRuleGroupAssociations', { VpcId: api1.vpcId })).FirewallRuleGroupAssociations ?? []
+      const [association] = await standing()
+      await resolver.call('DisassociateFirewallRuleGroup', { FirewallRuleGroupAssociationId: association!.Id })
+      while ((await standing()).length > 0) await sleep(100)
+    }
+  },
+  {
     what: 'the state of a user\'s access key',
     seenIn: ['own'],
     make: async ({ iam, accessKeyId }) => await iam.send(new UpdateAccessKeyCommand({ UserName: 'deployer', AccessKeyId: accessKeyId, Status: 'Inactive' })),
@@ -181,6 +201,7 @@ describe('the witness\'s portrait of an instance', function () {
       elb: new ElasticLoadBalancingClient(config),
       elbv2: new ElasticLoadBalancingV2Client(config),
       iam,
+      resolver: new ResolverClient(config),
       accessKeyId: AccessKey!.AccessKeyId!
     }
     witness = new CloudWitness(endpoint, REGION)
