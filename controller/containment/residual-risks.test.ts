@@ -55,12 +55,13 @@ const risks = ({ facts = PLAIN, around = NEIGHBOURS, policy = {}, rungs = [], ca
 /** Each line: where it applies, where it does not, and what tells it. */
 const LINES: Array<{ what: string, line: RegExp, told: Case[], untold: Case[] }> = [
   { what: 'connections that AWS tracks whatever the groups', line: /NAT gateways.*stay tracked/, told: [{}], untold: [{ around: ALONE }, { rungs: ['network-acl'] }, { policy: { trackedConnections: 'leave' } }] },
+  { what: 'the doubt about the swap', line: /documents disagree/, told: [{}], untold: [{ around: ALONE }, { policy: { trackedConnections: 'leave' } }] },
   { what: 'tracked connections that were left by policy', line: /by policy they were left/, told: [{ policy: { trackedConnections: 'leave' } }], untold: [{}, { around: ALONE, policy: { trackedConnections: 'leave' } }] },
   { what: 'ICMP', line: /ICMP is always tracked/, told: [{}, { policy: { trackedConnections: 'leave' } }], untold: [{ around: ALONE }] },
   { what: 'neighbours that keep a network ACL from being used', line: /eni-9 of i-9.*no network ACL/, told: [{}], untold: [{ around: ALONE }, { rungs: ['network-acl'] }] },
   { what: 'a network ACL that waits for the capture\'s end', line: /stay tracked/, told: [{ around: { ...ALONE, ssmEndpoints: [{ endpointId: 'vpce-1', service: 'ssm', addresses: ['10.0.0.9'] }] }, policy: { mode: 'ssm' } }], untold: [{ around: { ...ALONE, ssmEndpoints: [{ endpointId: 'vpce-1', service: 'ssm', addresses: ['10.0.0.9'] }] }, policy: { mode: 'ssm' }, captureEnded: true }] },
   { what: 'the way to Systems Manager', line: /left until live capture ends/, told: [{ around: { ...ALONE, ssmEndpoints: [{ endpointId: 'vpce-1', service: 'ssm', addresses: ['10.0.0.9'] }] }, policy: { mode: 'ssm' } }], untold: [{}, { around: { ...ALONE, ssmEndpoints: [{ endpointId: 'vpce-1', service: 'ssm', addresses: ['10.0.0.9'] }] }, policy: { mode: 'ssm' }, captureEnded: true }] },
-  { what: 'a VPC without endpoints of Systems Manager', line: /live capture is not possible/, told: [{ policy: { mode: 'ssm' } }], untold: [{}] },
+  { what: 'a VPC without endpoints of Systems Manager', line: /live capture is not possible/, told: [{ policy: { mode: 'ssm' } }], untold: [{}, { policy: { mode: 'ssm' }, around: { ...ALONE, unread: [{ what: 'ssmEndpoints', code: 'TIMED_OUT', message: 'no' }] } }] },
   { what: 'trunk interfaces', line: /eni-1 \(trunk\)/, told: [{ facts: { ...PLAIN, interfaces: [{ ...FIRST, kind: 'trunk' }] } }], untold: [{}] },
   {
     what: 'a public address that may come after an Elastic IP',

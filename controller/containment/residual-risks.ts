@@ -51,9 +51,12 @@ function network ({ facts, around, policy, rungs, inForce, pathOpen }: Known): s
   return [
     ...uncut.length > 0
       ? [
-          policy.trackedConnections === 'leave'
-            ? `Connections that were open and tracked when the groups changed go on ${UNTIL_IDLE}; by policy they were left.`
-            : `Connections through ${ALWAYS_TRACKED} stay tracked whatever the groups; open ones go on ${UNTIL_IDLE}.`,
+          ...policy.trackedConnections === 'leave'
+            ? [`Connections that were open and tracked when the groups changed go on ${UNTIL_IDLE}; by policy they were left.`]
+            : [
+                `Connections through ${ALWAYS_TRACKED} stay tracked whatever the groups; open ones go on ${UNTIL_IDLE}.`,
+                'Other connections went through a group that ends their tracking; AWS\'s own documents disagree on whether that cuts each of them at once. Flow logs show it; a network ACL or a stop makes sure.'
+              ],
           'ICMP is always tracked, and of other protocols than TCP, UDP and ICMP answers are let in for ten minutes: an exchange that was going on may go on.'
         ]
       : [],
@@ -61,7 +64,7 @@ function network ({ facts, around, policy, rungs, inForce, pathOpen }: Known): s
       ? shared.map(({ subnetId, neighbours }) => `${subnetId} has others in it (${neighbours.join(', ')}), so no network ACL was used there, which would cut open connections at once.`)
       : [],
     ...pathOpen ? ['A way to the endpoints of Systems Manager (port 443) is left until live capture ends; who may use Systems Manager can reach the instance by it, and what the endpoints let through can leave by it.'] : [],
-    ...policy.mode === 'ssm' && around.ssmEndpoints.length === 0
+    ...policy.mode === 'ssm' && around.ssmEndpoints.length === 0 && around.unread.every(({ what }) => what !== 'ssmEndpoints')
       ? ['Isolation was to leave a way to Systems Manager, but the VPC has not all of the endpoints that it takes, so the instance is cut off whole and live capture is not possible.']
       : [],
     ...odd.length > 0 ? [`${odd.map(({ interfaceId, kind }) => `${interfaceId} (${kind})`).join(', ')}: containers may come and go behind a trunk interface; a branch that is added later is not isolated by itself.`] : [],
