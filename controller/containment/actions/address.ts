@@ -8,6 +8,7 @@ import { AssociateAddressCommand, DescribeAddressesCommand, DisassociateAddressC
 import { awsCode, isGone } from '../../aws/aws-errors.ts'
 import type { PlannedAction } from '../plan.ts'
 import type { Action, State } from './action.ts'
+import { changeAndReadBack } from './read-back.ts'
 
 /** Undefined once it is released. */
 async function addressOf (ec2: EC2Client, allocationId: string): Promise<Address | undefined> {
@@ -30,8 +31,13 @@ function stateOf (address: Address | undefined): State {
   }
 }
 
+/** What is gone is disassociated. */
 async function disassociate (ec2: EC2Client, AssociationId: string): Promise<void> {
   await ec2.send(new DisassociateAddressCommand({ AssociationId })).catch((error: unknown) => { if (!isGone(error)) throw error })
+}
+
+function isOn (address: Address | undefined, { parameters }: PlannedAction): address is Address & { AssociationId: string } {
+  return address?.AssociationId !== undefined && address.NetworkInterfaceId === parameters.interfaceId
 }
 
 /** EC2's refusals that mean: there is no such place to give the address back to. */
@@ -43,12 +49,12 @@ function name ({ resource, parameters }: PlannedAction): string {
 
 export const disassociateAddress: Action = {
   observe: async ({ clients: { ec2 } }, { resource }) => stateOf(await addressOf(ec2, resource)),
-  apply: async ({ clients: { ec2 } }, { resource, parameters }) => {
-    if (typeof parameters.associationId === 'string') await disassociate(ec2, parameters.associationId)
-    const address = await addressOf(ec2, resource)
-    if (address?.AssociationId === undefined || address.NetworkInterfaceId !== parameters.interfaceId) return stateOf(address)
-    await disassociate(ec2, address.AssociationId)
-    return stateOf(await addressOf(ec2, resource))
+  apply: async ({ clients: { ec2 } }, planned) => {
+    const { resource, parameters: { associationId } } = planned
+    const takeOff = (id: string): Promise<Address | undefined> =>
+      changeAndReadBack(() => disassociate(ec2, id), () => addressOf(ec2, resource), (address) => !isOn(address, planned))
+    const address = typeof associationId === 'string' ? await takeOff(associationId) : await addressOf(ec2, resource)
+    return stateOf(isOn(address, planned) ? await takeOff(address.AssociationId) : address)
   },
   undo: async ({ clients: { ec2 } }, planned, { before }) => {
     const now = stateOf(await addressOf(ec2, planned.resource))

@@ -16,7 +16,8 @@ import { DescribeNetworkInterfacesCommand, DescribeSecurityGroupsCommand, Modify
 import { awsCode } from '../../aws/aws-errors.ts'
 import { CleanroomError } from '../../incident/errors.ts'
 import type { Action, ActionContext, State } from './action.ts'
-import { deleteGroup, emptyGroup, findGroup, groupState, isOurs, makeGroup, usersOf } from './security-groups.ts'
+import { changeAndReadBack } from './read-back.ts'
+import { deleteGroup, emptyGroup, findGroup, groupState, isOurs, isUnanswered, makeGroup, usersOf } from './security-groups.ts'
 import { closeUntrackingGroup } from './untracking.ts'
 
 export { rulesOf } from './security-groups.ts'
@@ -71,7 +72,7 @@ function isInterfaceGone (error: unknown): boolean {
 /** Milliseconds for each step of the swap with all its retries: an interface must not stand open for longer. */
 const STEP_LIMIT_MS = 10_000
 
-const STILL_TRACKED = 'Isolated without ending connection tracking: connections that were open and tracked may go on.'
+const STILL_TRACKED = 'Isolated, perhaps without ending connection tracking: connections that were open and tracked may go on.'
 
 type Send = (options: { abortSignal?: AbortSignal }) => Promise<unknown>
 
@@ -84,12 +85,6 @@ async function withinLimit (step: string, send: Send, limitMs: number): Promise<
     })
   })
   await Promise.race([send({ abortSignal }), late])
-}
-
-/** Whether AWS may have carried out a call that failed, or may do so yet: unless it said that it refused. */
-function mayBeCarriedOut (error: unknown): boolean {
-  const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode
-  return status === undefined || status >= 500
 }
 
 /** What the swap needs, so that tests can be as impatient as they like. */
@@ -108,18 +103,19 @@ export function isolateInterfaceWithin ({ stepLimitMs }: SwapLimits): Action {
         await ec2.send(new ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId: planned.resource, Groups: [groupId] }), options)
       const untracks = planned.parameters.untrack === true && !isDeepStrictEqual(before.securityGroupIds, isolated.securityGroupIds)
       const widens = untracks && untrackingGroupId !== undefined && await noteWidening?.() === true
+      const read = (): Promise<State> => groupsOf(ec2, planned.resource)
+      const isIsolated = (state: State): boolean => isDeepStrictEqual(state, isolated)
+      const straight = (): Promise<State> => changeAndReadBack(() => put(isolationGroupId)({}), read, isIsolated)
       try {
-        if (widens) {
-          await swap(context, untrackingGroupId, put(untrackingGroupId), put(isolationGroupId), stepLimitMs)
-        } else {
-          await put(isolationGroupId)({})
+        if (!widens) {
+          const after = await straight()
           if (untracks) context.remark?.(STILL_TRACKED)
+          return after
         }
-        const after = await groupsOf(ec2, planned.resource)
-        if (!widens || after.gone === true || isDeepStrictEqual(after, isolated)) return after
-        // The first step's call came to be carried out after the second's.
-        await put(isolationGroupId)({})
-        return await groupsOf(ec2, planned.resource)
+        await swap(context, untrackingGroupId, put(untrackingGroupId), put(isolationGroupId), async () => isIsolated(await read()), stepLimitMs)
+        const after = await read()
+        // The first step's call may come to be carried out after the second's.
+        return after.gone === true || isIsolated(after) ? after : await straight()
       } catch (error) {
         if (isInterfaceGone(error)) return { gone: true }
         throw error
@@ -141,8 +137,9 @@ export function isolateInterfaceWithin ({ stepLimitMs }: SwapLimits): Action {
       if (found.length === 0) {
         return { now, restored: false, note: `None of the groups of ${interfaceId} exists any more (${former.join(', ') || 'it had none'}); it stays isolated until somebody gives it groups.` }
       }
-      await ec2.send(new ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId: interfaceId, Groups: found }))
-      const restored = await groupsOf(ec2, interfaceId)
+      const restored = await changeAndReadBack(
+        () => ec2.send(new ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId: interfaceId, Groups: found })),
+        () => groupsOf(ec2, interfaceId), (state) => isDeepStrictEqual(state, { securityGroupIds: [...found].sort() }))
       return {
         now: restored,
         restored: isDeepStrictEqual(restored, before),
@@ -155,19 +152,25 @@ export function isolateInterfaceWithin ({ stepLimitMs }: SwapLimits): Action {
 export const isolateInterface = isolateInterfaceWithin({ stepLimitMs: STEP_LIMIT_MS })
 
 /** Both steps, nothing between them. @throws what the second step threw, once the way through the group is closed */
-async function swap ({ clients: { ec2 }, remark }: ActionContext, untrackingGroupId: string, open: Send, isolate: Send, limitMs: number): Promise<void> {
+async function swap (
+  { clients: { ec2 }, remark }: ActionContext, untrackingGroupId: string, open: Send, isolate: Send, isIsolated: () => Promise<boolean>, limitMs: number
+): Promise<void> {
   const opened = await withinLimit('ModifyNetworkInterfaceAttribute', open, limitMs).catch((error: unknown) => ({ error }))
   try {
     await withinLimit('ModifyNetworkInterfaceAttribute', isolate, limitMs)
   } catch (error) {
-    // The removal of the group runs in any case and says what kept its rules from being revoked.
-    if (!isInterfaceGone(error)) await closeUntrackingGroup(ec2, untrackingGroupId).catch(() => undefined)
-    throw error
+    if (isInterfaceGone(error)) throw error
+    const [done] = await Promise.all([
+      isUnanswered(error) && isIsolated().catch(() => false),
+      // The removal of the group runs in any case and says what kept its rules from being revoked.
+      closeUntrackingGroup(ec2, untrackingGroupId).catch(() => undefined)
+    ])
+    if (!done) throw error
   }
   if (!opened) return
   remark?.(STILL_TRACKED)
   // A call that was given up may be carried out later: then the interface must find a group without rules.
-  if (mayBeCarriedOut(opened.error)) await closeUntrackingGroup(ec2, untrackingGroupId)
+  if (isUnanswered(opened.error)) await closeUntrackingGroup(ec2, untrackingGroupId)
 }
 
 async function describe (ec2: EC2Client, groupIds: string[]): Promise<SecurityGroup[]> {

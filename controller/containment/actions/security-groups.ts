@@ -10,13 +10,19 @@ import {
   paginateDescribeSecurityGroupRules, RevokeSecurityGroupEgressCommand, RevokeSecurityGroupIngressCommand,
   type EC2Client, type SecurityGroup, type SecurityGroupRule
 } from '@aws-sdk/client-ec2'
-import { awsCode, isGone } from '../../aws/aws-errors.ts'
+import { awsCode, fromAws, isGone } from '../../aws/aws-errors.ts'
 import { CleanroomError } from '../../incident/errors.ts'
 import { incidentTags, TAG } from '../../incident/tags.ts'
 import type { ActionContext } from './action.ts'
+import { changeAndReadBack } from './read-back.ts'
 
 /** EC2 is eventually consistent: what was just changed may read as before for a moment (EC2 API Reference, "Eventual consistency"). */
 const WAITS_MS = [250, 500, 1000]
+
+/** Whether AWS's answer is missing: the call may have been carried out all the same, or may be yet. */
+export function isUnanswered (error: unknown): boolean {
+  return fromAws(error, 'asking').code === 'AWS_UNAVAILABLE'
+}
 
 /** The rules of a group, by its id; none of a group that does not exist. */
 export async function rulesOf (ec2: EC2Client, groupId: string): Promise<SecurityGroupRule[]> {
@@ -69,6 +75,10 @@ export async function makeGroup (
     }))
     return { groupId: made.GroupId!, fresh: true }
   } catch (error) {
+    if (isUnanswered(error)) {
+      const made = await findGroup(context, vpcId, name).catch(() => undefined)
+      if (made !== undefined) return { groupId: made, fresh: true }
+    }
     if (awsCode(error) !== 'InvalidGroup.Duplicate') throw error
     const found = await findGroup(context, vpcId, name)
     if (found === undefined) throw new CleanroomError('ISOLATION_GROUP_NOT_EMPTY', `A group named ${name} exists in ${vpcId} and is not ours.`, { cause: error })
@@ -83,27 +93,29 @@ export async function makeGroup (
  */
 export async function emptyGroup (ec2: EC2Client, groupId: string, { fresh = false } = {}): Promise<void> {
   let revoked = !fresh
-  for (const waitMs of [0, 0, ...WAITS_MS]) {
-    if (waitMs > 0) await sleep(waitMs)
-    const rules = await rulesOf(ec2, groupId)
-    if (rules.length === 0 && revoked) return
+  let rules = await rulesOf(ec2, groupId)
+  for (const waitMs of [...WAITS_MS, 0]) {
     if (rules.length > 0) {
-      await revoke(ec2, groupId, rules)
+      const found = rules
+      rules = await changeAndReadBack(() => revoke(ec2, groupId, found), () => rulesOf(ec2, groupId), (left) => left.length === 0)
       revoked = true
     }
+    if (rules.length === 0 && revoked) return
+    await sleep(waitMs)
+    rules = await rulesOf(ec2, groupId)
   }
-  const left = await rulesOf(ec2, groupId)
-  if (left.length > 0) throw new CleanroomError('ISOLATION_GROUP_NOT_EMPTY', `${groupId} still has ${left.length} rules.`, { extra: { groupId } })
+  if (rules.length > 0) throw new CleanroomError('ISOLATION_GROUP_NOT_EMPTY', `${groupId} still has ${rules.length} rules.`, { extra: { groupId } })
 }
 
 /** Revokes these rules; what somebody else revoked meanwhile is left for the next reading. */
 export async function revoke (ec2: EC2Client, GroupId: string, rules: SecurityGroupRule[]): Promise<void> {
   const ids = (egress: boolean): string[] => rules.filter(({ IsEgress }) => IsEgress === egress).map((rule) => rule.SecurityGroupRuleId!)
   const [outward, inward] = [ids(true), ids(false)]
-  await Promise.all([
+  const results = await Promise.allSettled([
     ...outward.length > 0 ? [unlessGone(ec2.send(new RevokeSecurityGroupEgressCommand({ GroupId, SecurityGroupRuleIds: outward })))] : [],
     ...inward.length > 0 ? [unlessGone(ec2.send(new RevokeSecurityGroupIngressCommand({ GroupId, SecurityGroupRuleIds: inward })))] : []
   ])
+  for (const result of results) if (result.status === 'rejected') throw result.reason
 }
 
 async function unlessGone (call: Promise<unknown>): Promise<void> {
@@ -118,11 +130,16 @@ export async function deleteGroup (ec2: EC2Client, groupId: string): Promise<boo
       await ec2.send(new DeleteSecurityGroupCommand({ GroupId: groupId }))
       return true
     } catch (error) {
-      if (isGone(error)) return true
+      if (isGone(error) || (isUnanswered(error) && !await exists(ec2, groupId))) return true
       if (awsCode(error) !== 'DependencyViolation') throw error
     }
   }
   return false
+}
+
+async function exists (ec2: EC2Client, groupId: string): Promise<boolean> {
+  const answer = await ec2.send(new DescribeSecurityGroupsCommand({ Filters: [{ Name: 'group-id', Values: [groupId] }] }))
+  return (answer.SecurityGroups ?? []).length > 0
 }
 
 /** What keeps a group from being deleted, for a person. */

@@ -9,6 +9,7 @@
 import { AuthorizeSecurityGroupEgressCommand, AuthorizeSecurityGroupIngressCommand, type EC2Client, type IpPermission } from '@aws-sdk/client-ec2'
 import { awsCode } from '../../aws/aws-errors.ts'
 import type { Action, ActionContext, State } from './action.ts'
+import { changeAndReadBack } from './read-back.ts'
 import { deleteGroup, emptyGroup, findGroup, groupState, makeGroup, usersOf } from './security-groups.ts'
 
 /** The purpose tag is that of the isolation group, so the name tells the two apart. */
@@ -23,7 +24,7 @@ const EVERYTHING: IpPermission[] = [
 
 /** One rule a call: a new group has some of them, and one duplicate fails a call whole. */
 async function letEverythingPass (ec2: EC2Client, GroupId: string): Promise<void> {
-  await Promise.all(EVERYTHING.flatMap((permission) => {
+  const results = await Promise.allSettled(EVERYTHING.flatMap((permission) => {
     const rule = { GroupId, IpPermissions: [permission] }
     return [
       ec2.send(new AuthorizeSecurityGroupIngressCommand(rule)),
@@ -32,6 +33,7 @@ async function letEverythingPass (ec2: EC2Client, GroupId: string): Promise<void
       await call.catch((error: unknown) => { if (awsCode(error) !== 'InvalidPermission.Duplicate') throw error })
     })
   }))
+  for (const result of results) if (result.status === 'rejected') throw result.reason
 }
 
 async function untrackingGroup (context: ActionContext, vpcId: string): Promise<State> {
@@ -61,8 +63,8 @@ export const prepareUntrackingGroup: Action = {
     const { groupId } = await makeGroup(context, planned.resource, {
       name: untrackingGroupName(context), description: `Ends connection tracking of ${context.instanceId} for incident ${context.incidentId}, then goes`
     })
-    await letEverythingPass(ec2, groupId)
-    return { ...await groupState(ec2, groupId) }
+    return await changeAndReadBack<State>(
+      () => letEverythingPass(ec2, groupId), async () => ({ ...await groupState(ec2, groupId) }), ({ rules }) => rules === 2 * EVERYTHING.length)
   },
   undo: async (context, planned) => {
     const now = await remove(context, planned.resource)

@@ -74,6 +74,11 @@ describe('Taking an Elastic IP off', function () {
     assert.deepEqual(await disassociateAddress.apply(context, action, recorded.before), { associated: false, released: true })
   })
 
+  it('is done though AWS never says so', async () => {
+    await world.faults([{ action: 'DisassociateAddress', when: 'after', error: { code: 'InternalError', status: 500 } }])
+    assert.deepEqual(await disassociateAddress.apply(context, action, recorded.before), OFF)
+  })
+
   it('says what AWS refuses', async () => {
     await world.faults([{ action: 'DisassociateAddress', error: { code: 'UnauthorizedOperation', status: 403 } }])
     await assert.rejects(disassociateAddress.apply(context, action, recorded.before), { name: 'UnauthorizedOperation' })

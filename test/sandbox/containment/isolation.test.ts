@@ -7,6 +7,8 @@ import { prepareUntrackingGroup, removeUntrackingGroup, untrackingGroupName } fr
 import { planned, startActionWorld, type ActionWorld, type LoggedCall, type Machine, type Network } from '../action-world.ts'
 
 const REFUSED = { code: 'UnauthorizedOperation', status: 403 }
+/** AWS does what it is asked and never says so. */
+const UNANSWERED = { when: 'after', error: { code: 'InternalError', status: 500 } }
 const MODIFY = 'ModifyNetworkInterfaceAttribute'
 
 describe('Isolation by security groups', function () {
@@ -74,6 +76,20 @@ describe('Isolation by security groups', function () {
       const context = world.context('i-5')
       await world.securityGroup(network.vpcId, isolationGroupName(context))
       await assert.rejects(prepareIsolationGroup.apply(context, prepare(), {}), { code: 'ISOLATION_GROUP_NOT_EMPTY', message: /is not ours/ })
+    })
+
+    it('comes to be, and goes, though AWS never answers what changes it', async () => {
+      const context = world.context('i-9')
+      await world.faults(['CreateSecurityGroup', 'RevokeSecurityGroupEgress', 'DeleteSecurityGroup'].map((action) => ({ action, ...UNANSWERED })))
+      const after = await prepareIsolationGroup.apply(context, prepare(), {})
+      assert.deepEqual(await rulesOf(ec2, after.groupId as string), [])
+      assert.deepEqual(await prepareIsolationGroup.undo(context, prepare(), { before: { groupId: null }, after }), { now: { groupId: null }, restored: true })
+      assert.deepEqual(await prepareIsolationGroup.observe(context, prepare()), { groupId: null })
+    })
+
+    it('is not taken for made when AWS neither answers nor makes it', async () => {
+      await world.faults([{ action: 'CreateSecurityGroup', error: UNANSWERED.error }])
+      await assert.rejects(prepareIsolationGroup.apply(world.context('i-10'), prepare(), {}), { name: 'InternalError' })
     })
 
     it('is refused while a rule stays', async () => {
@@ -160,6 +176,15 @@ describe('Isolation by security groups', function () {
       assert.notEqual(second.groupId, first.groupId)
       await world.faults([{ action: 'RevokeSecurityGroupIngress', error: REFUSED }, { action: 'DeleteSecurityGroup', error: { code: 'DependencyViolation' } }])
       await assert.rejects(removeUntrackingGroup.apply(context, remove(), {}), { name: 'UnauthorizedOperation' })
+    })
+
+    it('comes and goes though AWS never answers what changes it', async () => {
+      const context = world.context('i-9')
+      const actions = ['CreateSecurityGroup', 'AuthorizeSecurityGroupIngress', 'AuthorizeSecurityGroupEgress', 'RevokeSecurityGroupIngress', 'RevokeSecurityGroupEgress', 'DeleteSecurityGroup']
+      await world.faults(actions.map((action) => ({ action, ...UNANSWERED })))
+      const after = await prepareUntrackingGroup.apply(context, prepare(), {})
+      assert.deepEqual(await rules(after.groupId), EVERYTHING)
+      assert.deepEqual(await removeUntrackingGroup.apply(context, remove(), {}), { groupId: null })
     })
 
     it('goes at release when it was not removed before, and the removal leaves nothing to take back', async () => {
@@ -335,6 +360,15 @@ describe('Isolation by security groups', function () {
         await assert.rejects(isolateInterfaceWithin({ stepLimitMs: 1_500 }).apply(context, isolate(true), formerly()), { name: 'TimeoutError' })
         assert.equal(await closed(), true)
       })
+
+      for (const untrack of [true, false]) {
+        it(`is isolated though AWS never answers what puts it there${untrack ? ', by way of a group that has no rules by then' : ''}`, async () => {
+          await world.faults([{ action: MODIFY, ...UNANSWERED }])
+          assert.deepEqual(await isolateInterface.apply(context, isolate(untrack), formerly()), isolated())
+          assert.equal(await closed(), untrack)
+          assert.deepEqual(await isolateInterface.undo(context, isolate(), { before: formerly(), after: isolated() }), { now: formerly(), restored: true })
+        })
+      }
 
       it('says why the second step failed also when the group can\'t be closed', async () => {
         await world.faults([{ action: MODIFY, after: 1, error: REFUSED }, { action: 'DescribeSecurityGroupRules', error: { code: 'InternalError', status: 500 } }])
