@@ -20,8 +20,6 @@ import { changeAndReadBack } from './read-back.ts'
 import { deleteGroup, emptyGroup, findGroup, groupState, isOurs, isUnanswered, makeGroup, usersOf } from './security-groups.ts'
 import { closeUntrackingGroup } from './untracking.ts'
 
-export { rulesOf } from './security-groups.ts'
-
 /** The name of the group without rules; others find it by this, its tags and its VPC. */
 export function isolationGroupName ({ incidentId, instanceId }: Pick<ActionContext, 'incidentId' | 'instanceId'>): string {
   return `cleanroom-isolation-${incidentId}-${instanceId}`
