@@ -8,9 +8,10 @@ import type { Custody, CustodyNote } from '../incident/custody.ts'
 import type { LedgerEntry } from '../incident/incident.ts'
 import type { ActionContext } from './actions/action.ts'
 import { performAction, recordFailure } from './perform-action.ts'
-import { DEFAULT_CONTAINMENT_POLICY, isolateInterface as isolate, type PlannedAction } from './plan.ts'
+import type { PlannedAction } from './plan.ts'
 
-const isolateInterface = (interfaceId: string): PlannedAction => isolate(interfaceId, { ...DEFAULT_CONTAINMENT_POLICY, trackedConnections: 'leave' })
+const isolateInterface = (interfaceId: string, untrack = false): PlannedAction =>
+  ({ kind: 'isolate-interface', stage: 'isolate', resource: interfaceId, words: '', needs: [], parameters: { untrack } })
 const first = { generation: 1, occasion: '1.1' }
 
 type Answer = (input: Record<string, unknown>) => object
@@ -115,7 +116,7 @@ describe('a containment action', () => {
       return modify(input)
     }
     const made = { ...context(clients(answers)), untrackingGroupId: 'sg-all' }
-    const swap = isolate('eni-1', DEFAULT_CONTAINMENT_POLICY)
+    const swap = isolateInterface('eni-1', true)
     await performAction(custody, made, swap, first)
     await made.clients.ec2.send({ constructor: { name: 'ModifyNetworkInterfaceAttributeCommand' }, input: { Groups: ['sg-web'] } } as never)
     await performAction(custody, made, swap, { generation: 1, occasion: '1.2' })

@@ -71,6 +71,13 @@ describe('the containment plan', () => {
     ])
   })
 
+  it('makes a group in every VPC that the instance has an interface in', () => {
+    const elsewhere = { ...WEB.interfaces[1]!, interfaceId: 'eni-3', vpcId: 'vpc-2' }
+    const made = planCutOff({ ...WEB, interfaces: [...WEB.interfaces, elsewhere] }, DEFAULT_CONTAINMENT_POLICY)
+    for (const kind of ['prepare-isolation-group', 'prepare-untracking-group', 'remove-untracking-group']) assert.deepEqual(of(made, kind).map(({ resource }) => resource), ['vpc-1', 'vpc-2'], kind)
+    assert.deepEqual(of(made, 'isolate-interface').map(({ parameters }) => parameters.vpcId), [undefined, undefined, 'vpc-2'])
+  })
+
   it('reads in the order of its stages, whose reverse puts the network back before the traffic', () => {
     const stages = plan().map(({ stage }) => STAGES.indexOf(stage))
     assert.deepEqual(stages, [...stages].sort((a, b) => a - b))

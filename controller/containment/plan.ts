@@ -9,7 +9,7 @@
  * Sources: AWS Security Incident Response Guide, "Containment"; NIST SP 800-61r3, RS.MI.
  */
 import type { ContainmentPolicy } from '../incident/incident.ts'
-import type { InstanceFacts, Surroundings } from '../triage/target-facts.ts'
+import type { InstanceFacts, InterfaceFacts, Surroundings } from '../triage/target-facts.ts'
 
 export const STAGES = ['mark', 'disarm', 'divert', 'isolate', 'revoke'] as const
 export type Stage = typeof STAGES[number]
@@ -88,6 +88,8 @@ export function planContainment (facts: InstanceFacts, around: Surroundings, pol
 /** What one round of reads is enough for: the tags, the protections, and the isolation of every interface. */
 export function planCutOff (facts: InstanceFacts, policy: ContainmentPolicy): PlannedAction[] {
   const { instanceId, vpcId } = facts
+  // An interface may be in another VPC than the instance, and a group only serves its own.
+  const vpcIds = [...new Set([vpcId, ...facts.interfaces.map((each) => each.vpcId ?? vpcId)])]
   const kept = facts.volumes.filter(({ deleteOnTermination }) => deleteOnTermination).map(({ device }) => device)
   return inOrder([
     action('tag-quarantined', instanceId, 'Tag as quarantined, with the incident and its ticket'),
@@ -99,10 +101,10 @@ export function planCutOff (facts: InstanceFacts, policy: ContainmentPolicy): Pl
           before: { deleteOnTermination: Object.fromEntries(kept.map((device) => [device, true])) }
         })]
       : [],
-    ...preparations(vpcId, policy),
-    ...facts.interfaces.map(({ interfaceId, securityGroupIds, kind }) => isolateInterface(interfaceId, policy, securityGroupIds, kind)),
+    ...vpcIds.flatMap((id) => preparations(id, policy)),
+    ...facts.interfaces.map((each) => isolateInterface(each, policy)),
     ...policy.trackedConnections === 'swap'
-      ? [action('remove-untracking-group', vpcId, 'Empty and delete the group that let all traffic pass')]
+      ? vpcIds.map((id) => action('remove-untracking-group', id, 'Empty and delete the group that let all traffic pass'))
       : []
   ])
 }
@@ -120,13 +122,12 @@ export function preparations (vpcId: string, policy: ContainmentPolicy): Planned
 /** Groups of our own making: nothing is there before, and looking would cost a call on the way to isolation. */
 const NOT_THERE = { before: { groupId: null } }
 
-/** Isolation of one interface, also for one that turned up after the plan was made. */
-export function isolateInterface (interfaceId: string, policy: ContainmentPolicy, securityGroupIds?: string[], kind = 'interface'): PlannedAction {
+function isolateInterface ({ interfaceId, securityGroupIds, kind, vpcId }: InterfaceFacts, policy: ContainmentPolicy): PlannedAction {
   const swap = policy.trackedConnections === 'swap'
   return action('isolate-interface', interfaceId,
     `Replace all security groups by the one without rules${swap ? ', by way of the one that ends connection tracking' : ''}`,
-    { untrack: swap, ...kind !== 'interface' && { kind } },
-    { ...securityGroupIds && { before: { securityGroupIds: [...securityGroupIds].sort() } } })
+    { untrack: swap, vpcId, ...kind !== 'interface' && { kind } },
+    { before: { securityGroupIds: [...securityGroupIds].sort() } })
 }
 
 /** What takes more reading: who sends it work or replaces it, what it may do in AWS, who shares what with it. */

@@ -26,6 +26,8 @@ export interface ProofSubject {
   /** The mode in force: `ssm` while a way to Systems Manager is left for live capture. */
   mode: 'full' | 'ssm'
   isolationGroupId?: string
+  /** Of the other VPCs that it has interfaces in, by VPC id. */
+  otherIsolationGroups?: Record<string, string>
 }
 
 /** What was found where something was expected. */
@@ -48,21 +50,23 @@ export interface IsolationSeen {
 
 /** Every interface and every group; exposed is an interface that anything but a planned rule reaches. */
 export function isolationChecks (subject: ProofSubject, seen: IsolationSeen): { checks: Check[], exposedInterfaces: string[] } {
-  const { isolationGroupId } = subject
+  const { isolationGroupId, otherIsolationGroups = {} } = subject
+  const elsewhere = Object.values(otherIsolationGroups)
+  const groupFor = ({ vpcId }: InterfaceFacts): string | undefined => vpcId === undefined ? isolationGroupId : otherIsolationGroups[vpcId]
   const { interfaces, ours, rules } = seen
   const ways = plannedWays(subject)
-  const ownGroups = new Set([...ours, ...isolationGroupId !== undefined ? [isolationGroupId] : []])
+  const ownGroups = new Set([...ours, ...elsewhere, ...isolationGroupId !== undefined ? [isolationGroupId] : []])
   const inWords = (groupId: string): string[] => (rules.get(groupId) ?? []).map(ruleInWords).sort()
   const unplanned = (groupId: string): string[] => inWords(groupId).filter((rule) => groupId !== isolationGroupId || !ways.includes(rule))
   const isSafe = (groupId: string): boolean => ownGroups.has(groupId) && unplanned(groupId).length === 0
   const exposed = interfaces.filter(({ securityGroupIds }) => securityGroupIds.length === 0 || !securityGroupIds.every(isSafe))
   // Cut off by a group of ours that is on its way out, as after a call that AWS carried out late.
-  const isAstray = ({ securityGroupIds }: InterfaceFacts): boolean => securityGroupIds.length !== 1 || securityGroupIds[0] !== isolationGroupId
+  const isAstray = (each: InterfaceFacts): boolean => each.securityGroupIds.length !== 1 || each.securityGroupIds[0] !== groupFor(each)
   const standing = (each: InterfaceFacts): string => exposed.includes(each) ? '; OPEN' : isAstray(each) ? '; cut off, but not by the isolation group alone: contain again' : ''
 
   const nothing = ways.length === 0 ? 'no rules' : `no rules but these: ${ways.join('; ')}`
   const ruleList = (groupId: string): string => inWords(groupId).join('; ') || 'no rules'
-  const others = ours.filter((groupId) => groupId !== isolationGroupId)
+  const others = ours.filter((groupId) => groupId !== isolationGroupId && !elsewhere.includes(groupId))
   const open = others.filter((groupId) => inWords(groupId).length > 0)
   const missing = isolationGroupId === undefined ? ways : ways.filter((way) => !inWords(isolationGroupId).includes(way))
   const checks: Check[] = [
@@ -70,13 +74,14 @@ export function isolationChecks (subject: ProofSubject, seen: IsolationSeen): { 
     isolationGroupId === undefined
       ? { name: 'isolation-group-empty', ok: false, expected: nothing, observed: 'no isolation group was made' }
       : { name: 'isolation-group-empty', ok: unplanned(isolationGroupId).length === 0, expected: `${isolationGroupId}: ${nothing}`, observed: ruleList(isolationGroupId) },
+    ...elsewhere.map((groupId): Check => ({ name: 'isolation-group-empty', ok: inWords(groupId).length === 0, expected: `${groupId}: no rules`, observed: ruleList(groupId) })),
     {
       name: 'interfaces-found', ok: interfaces.length > 0, expected: 'every attached interface', observed: interfaces.map(({ interfaceId }) => interfaceId).join(', ') || 'none'
     },
     ...interfaces.map((each): Check => ({
       name: `interface-isolated ${each.interfaceId}`,
       ok: !exposed.includes(each) && !isAstray(each),
-      expected: `${isolationGroupId ?? 'the isolation group'} alone, with ${nothing}`,
+      expected: `${groupFor(each) ?? 'the isolation group'} alone, with ${nothing}`,
       observed: `${each.securityGroupIds.map((groupId) => `${groupId}${ownGroups.has(groupId) ? '' : ' (not ours)'}: ${ruleList(groupId)}`).join(', ') || 'no groups'}; addresses ${addressesOf(each, seen.instance)}${standing(each)}`
     })),
     {

@@ -129,7 +129,7 @@ async function look ({ name, expected }: Look, find: () => Promise<Found>): Prom
 }
 
 /** Two rounds: the instance, its interfaces and our groups side by side; then the rules of all groups concerned. */
-async function readIsolation (ec2: EC2Client, { incidentId, facts, isolationGroupId }: ProofSubject, now: Date): Promise<IsolationSeen> {
+async function readIsolation (ec2: EC2Client, { incidentId, facts, isolationGroupId, otherIsolationGroups = {} }: ProofSubject, now: Date): Promise<IsolationSeen> {
   const [{ facts: { interfaces }, sections }, ours] = await Promise.all([
     readInstance({ ec2 }, facts, facts.instanceId, now), ownGroups(ec2, incidentId, facts.instanceId)
   ])
@@ -137,7 +137,7 @@ async function readIsolation (ec2: EC2Client, { incidentId, facts, isolationGrou
     const section = sections[name]
     if (section && 'error' in section) throw new CleanroomError(section.error.code as ErrorCode, section.error.message)
   }
-  const groupIds = new Set([...interfaces.flatMap(({ securityGroupIds }) => securityGroupIds), ...ours, ...isolationGroupId !== undefined ? [isolationGroupId] : []])
+  const groupIds = new Set([...interfaces.flatMap(({ securityGroupIds }) => securityGroupIds), ...ours, ...Object.values(otherIsolationGroups), ...isolationGroupId !== undefined ? [isolationGroupId] : []])
   return { instance: (sections.instance as { data: Instance }).data, interfaces, ours, rules: await rulesOf(ec2, [...groupIds]) }
 }
 

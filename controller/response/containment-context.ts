@@ -20,13 +20,16 @@ export function containmentClients (clients: AwsClients, target: ContextOf['targ
 
 /**
  * @param actions what was done so far: it tells the groups that were made
- * @param known the isolation group that an earlier round or containment made
+ * @param vpcId the VPC that the action is in
+ * @param known isolation groups that an earlier round or containment made, by VPC
  */
-export function actionContext (clients: AwsClients, { incidentId, ticket, target }: ContextOf, actions: ContainmentAction[] = [], known?: string): ActionContext {
-  const isolationGroupId = groupOf(actions, 'prepare-isolation-group') ?? known
-  const untrackingGroupId = actions.some(({ action, state }) => action === 'remove-untracking-group' && state !== 'planned' && state !== 'failed')
-    ? undefined
-    : groupOf(actions, 'prepare-untracking-group')
+export function actionContext (
+  clients: AwsClients, { incidentId, ticket, target }: ContextOf, actions: ContainmentAction[], vpcId: string | undefined, known: Record<string, string> = {}
+): ActionContext {
+  const groups = { ...known, ...groupsOf(actions, 'prepare-isolation-group') }
+  const isolationGroupId = vpcId === undefined ? undefined : groups[vpcId]
+  const removed = actions.some(({ action, resource, state }) => action === 'remove-untracking-group' && resource === vpcId && state !== 'planned' && state !== 'failed')
+  const untrackingGroupId = removed || vpcId === undefined ? undefined : groupsOf(actions, 'prepare-untracking-group')[vpcId]
   return {
     clients: containmentClients(clients, target),
     incidentId,
@@ -37,7 +40,16 @@ export function actionContext (clients: AwsClients, { incidentId, ticket, target
   }
 }
 
-export function groupOf (actions: ContainmentAction[], kind: string): string | undefined {
-  const made = actions.findLast(({ action, state }) => action === kind && state !== 'failed')
-  return (made?.after as { groupId?: string } | undefined)?.groupId
+/** The groups that actions of the kind made, by VPC. */
+export function groupsOf (actions: ContainmentAction[], kind: 'prepare-isolation-group' | 'prepare-untracking-group'): Record<string, string> {
+  const made = actions.filter(({ action, state }) => action === kind && state !== 'failed')
+  return Object.fromEntries(made.flatMap(({ resource, after }) => {
+    const groupId = (after as { groupId?: string | null } | undefined)?.groupId
+    return groupId ? [[resource, groupId]] : []
+  }))
+}
+
+/** The VPC that an action is in, where it matters: its resource, or that of its interface. */
+export function vpcOf ({ resource, parameters }: { resource: string, parameters?: Record<string, unknown> }, instanceVpcId: string | undefined): string | undefined {
+  return resource.startsWith('vpc-') ? resource : parameters?.vpcId as string | undefined ?? instanceVpcId
 }

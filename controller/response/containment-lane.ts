@@ -5,6 +5,7 @@
  * failed one loosens nothing. What AWS then shows decides what the lane reports; what it shows open, and
  * what failed for a while only, is done again in a further round.
  */
+import type { ActionContext } from '../containment/actions/action.ts'
 import { containmentState, cutOffAt } from '../containment/outcome.ts'
 import { keyOf, performAction, plannedRecord, recordFailure, type Occasion } from '../containment/perform-action.ts'
 import { KINDS, planCutOff, planSurroundings, offeredRungs, STAGES, type ActionKind, type PlannedAction, type Rung } from '../containment/plan.ts'
@@ -16,7 +17,7 @@ import { CleanroomError } from '../incident/errors.ts'
 import type { Containment, ContainmentAction, ContainmentPolicy, Incident } from '../incident/incident.ts'
 import { readInstance } from '../triage/read-instance.ts'
 import type { InstanceFacts, Surroundings } from '../triage/target-facts.ts'
-import { actionContext, containmentClients, groupOf } from './containment-context.ts'
+import { actionContext, containmentClients, groupsOf, vpcOf } from './containment-context.ts'
 import type { ResponseParts } from './parts.ts'
 import { POLICY } from './step-policies.ts'
 import { surveyId, triageClients, type Survey, type TargetId } from './triage-lane.ts'
@@ -52,8 +53,8 @@ interface RoundInput extends Omit<ContainmentInput, 'facts'> {
   round: number
   /** What need not be done again. */
   done: ContainmentAction[]
-  /** The isolation group, once one was made, also when making sure of it failed since. */
-  groupId?: string
+  /** Isolation groups by VPC, once they were made, also when making sure of them failed since. */
+  groups: Record<string, string>
 }
 interface Surrounded { actions: ContainmentAction[], around: Surroundings }
 
@@ -101,7 +102,7 @@ export function registerContainment (parts: ResponseParts, survey: Survey): Cont
     const keep = (results: ContainmentAction[]): void => { for (const result of results) latest.set(result.key, result) }
     let found = input.facts ?? await read(parts, input, 0)
     let facts = found
-    let groupId: string | undefined
+    let groups: Record<string, string> = {}
     let around = NOTHING_KNOWN
     let proof: ContainmentProof | undefined
     for (let round = 1; ; round++) {
@@ -109,10 +110,10 @@ export function registerContainment (parts: ResponseParts, survey: Survey): Cont
       const planned = await step(`contain.plan/${round}`, POLICY.record, () => planRound(parts, input, found))
       const { policy, prepared } = planned
       facts = planned.facts
-      if (round === 1 && prepared && !latest.has(prepared.key)) latest.set(prepared.key, prepared)
-      groupId = groupOf([...latest.values()], 'prepare-isolation-group') ?? groupId
+      if (round === 1) keep(prepared.filter(({ key }) => !latest.has(key)))
+      groups = { ...groups, ...groupsOf([...latest.values()], 'prepare-isolation-group') }
       const done = [...latest.values()].filter((action) => !isUndone(action, proof))
-      const of: RoundInput = { ...input, facts, policy, round, done, ...groupId !== undefined && { groupId } }
+      const of: RoundInput = { ...input, facts, policy, round, done, groups }
       const id = (lane: string): string => `${lane}/${incidentId}/${facts.instanceId}/${input.generation}.${input.occasion}.${round}`
       const [cutting, protecting, surrounding] = [await start(cutOff, id('cut-off'), of), await start(protect, id('protect'), of), await start(surround, id('surround'), of)]
       for (const each of [cutting, protecting]) keep(valueOf(await each.outcome()))
@@ -122,7 +123,7 @@ export function registerContainment (parts: ResponseParts, survey: Survey): Cont
         keep(surrounded.value.actions)
       }
       keep(await leaveSsmPath({ ...of, done: [...latest.values()] }, around))
-      proof = await step(`contain.prove/${round}`, POLICY.contain, () => prove(parts, input, facts, around, groupOf([...latest.values()], 'prepare-isolation-group') ?? groupId))
+      proof = await step(`contain.prove/${round}`, POLICY.contain, () => prove(parts, input, facts, around, { ...groups, ...groupsOf([...latest.values()], 'prepare-isolation-group') }))
       if (round === ROUNDS || !goOn([...latest.values()], proof, around)) break
     }
     const actions = [...latest.values()]
@@ -202,10 +203,10 @@ async function perform (parts: ResponseParts, input: RoundInput, planned: Planne
   const { clients, custody } = parts
   const { generation, round } = input
   const occasion = { generation, occasion: `${input.occasion}.${round}` }
-  const context = actionContext(clients, input, done, input.groupId)
+  const contextOf = (each: PlannedAction): ActionContext => actionContext(clients, input, done, vpcOf(each, input.facts.vpcId), input.groups)
   const settled = await Promise.allSettled(planned.map(async (each) =>
     await step(`contain.${each.kind}/${each.resource}`, POLICY.contain, async () => {
-      const performed = await performAction(custody, context, each, occasion)
+      const performed = await performAction(custody, contextOf(each), each, occasion)
       await put(parts, input, performed)
       return performed
     })))
@@ -215,7 +216,7 @@ async function perform (parts: ResponseParts, input: RoundInput, planned: Planne
     results.push(outcome.status === 'fulfilled'
       ? outcome.value
       : await step(`contain.failed/${each.kind}/${each.resource}`, POLICY.record, async () => {
-        const failed = await recordFailure(custody, context, each, occasion, outcome.reason)
+        const failed = await recordFailure(custody, contextOf(each), each, occasion, outcome.reason)
         await put(parts, input, failed)
         return failed
       }))
@@ -224,10 +225,11 @@ async function perform (parts: ResponseParts, input: RoundInput, planned: Planne
 }
 
 async function prove (
-  { clients }: ResponseParts, { target, policy, rungs, incidentId, captureEnded }: ContainmentInput, facts: InstanceFacts, around: Surroundings, isolationGroupId: string | undefined
+  { clients }: ResponseParts, { target, policy, rungs, incidentId, captureEnded }: ContainmentInput, facts: InstanceFacts, around: Surroundings, groups: Record<string, string>
 ): Promise<ContainmentProof> {
+  const { [facts.vpcId]: isolationGroupId, ...otherIsolationGroups } = groups
   return await proveContainment(containmentClients(clients, target), {
-    incidentId, facts, around, policy, rungs, mode: modeOf(policy, around, captureEnded), ...isolationGroupId !== undefined && { isolationGroupId }
+    incidentId, facts, around, policy, rungs, mode: modeOf(policy, around, captureEnded), otherIsolationGroups, ...isolationGroupId !== undefined && { isolationGroupId }
   }, new Date())
 }
 
@@ -261,25 +263,25 @@ function modeOf ({ mode }: ContainmentPolicy, { ssmEndpoints }: Surroundings, ca
 }
 
 /**
- * Records the plan of a round; answers the policy and the facts it is made from, and the isolation group if one
- * was made before: it is not emptied again while it may hold the way to Systems Manager. Interfaces that are
+ * Records the plan of a round; answers the policy and the facts it is made from, and the isolation groups that
+ * were made before: none is emptied again while it may hold the way to Systems Manager. Interfaces that are
  * isolated already need no swap, and a profile that containment took away still tells the role.
  */
 async function planRound (
   parts: ResponseParts, input: ContainmentInput, found: InstanceFacts
-): Promise<{ policy: ContainmentPolicy, facts: InstanceFacts, prepared?: ContainmentAction }> {
+): Promise<{ policy: ContainmentPolicy, facts: InstanceFacts, prepared: ContainmentAction[] }> {
   let { policy } = input
   let facts = found
-  let prepared: ContainmentAction | undefined
+  let prepared: ContainmentAction[] = []
   await recordPlan(parts, input, ({ actions }) => {
-    prepared = actions.find(({ action, state }) => action === 'prepare-isolation-group' && state === 'done')
-    const group = groupOf(actions, 'prepare-isolation-group')
-    const isolated = found.interfaces.every(({ securityGroupIds }) => securityGroupIds.length === 1 && securityGroupIds[0] === group)
+    prepared = actions.filter(({ action, state }) => action === 'prepare-isolation-group' && state === 'done')
+    const groups = groupsOf(actions, 'prepare-isolation-group')
+    const isolated = found.interfaces.every(({ securityGroupIds, vpcId }) => securityGroupIds.length === 1 && securityGroupIds[0] === groups[vpcId ?? found.vpcId])
     if (isolated) policy = { ...policy, trackedConnections: 'leave' }
     facts = withProfile(found, actions)
     return planCutOff(facts, policy)
   })
-  return { policy, facts, ...prepared && { prepared } }
+  return { policy, facts, prepared }
 }
 
 /** The facts with the instance profile that the instance had before containment. */

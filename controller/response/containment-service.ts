@@ -5,14 +5,15 @@
  * lane does it. One change of an instance's containment runs at a time.
  */
 import { ulid } from 'ulid'
+import type { ActionContext } from '../containment/actions/action.ts'
 import { canUndo, previewUndo, undoOrder, type UndoPreview } from '../containment/undo-action.ts'
 import { offeredRungs, planSurroundings, type PlannedAction, type Rung } from '../containment/plan.ts'
 import { start, statusOf } from '../durable/durable.ts'
 import { CleanroomError } from '../incident/errors.ts'
-import type { ContainmentPolicy, Decision, Incident, Target } from '../incident/incident.ts'
+import type { ContainmentAction, ContainmentPolicy, Decision, Incident, Target } from '../incident/incident.ts'
 import { readInstance } from '../triage/read-instance.ts'
 import { surveyInstance } from '../triage/survey-instance.ts'
-import { actionContext } from './containment-context.ts'
+import { actionContext, vpcOf } from './containment-context.ts'
 import { againId } from './contain-again-lane.ts'
 import { withProfile } from './containment-lane.ts'
 import type { Asker } from './incident-service.ts'
@@ -93,10 +94,12 @@ export class ContainmentService {
     if (targets.length === 0) throw new CleanroomError('NOT_CONTAINED', `No instance of incident ${id} is contained.`)
     return {
       targets: await Promise.all(targets.map(async (target) => {
-        const context = actionContext(this.#parts.clients, { incidentId: id, ticket: incident.ticket, target }, target.containment.actions)
+        const { actions } = target.containment
+        const contextOf = (action: ContainmentAction): ActionContext =>
+          actionContext(this.#parts.clients, { incidentId: id, ticket: incident.ticket, target }, actions, vpcOf(action, target.vpcId))
         return {
           instanceId: target.instanceId,
-          changes: await Promise.all(undoOrder(target.containment.actions).map(async (action) => await previewUndo(context, action)))
+          changes: await Promise.all(undoOrder(target.containment.actions).map(async (action) => await previewUndo(contextOf(action), action)))
         }
       }))
     }

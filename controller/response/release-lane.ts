@@ -5,13 +5,14 @@
  * It needs two people (incident-service.ts). An action that can't be taken back stays as it is, is named,
  * and holds no other up; nothing is made more open than it was before the incident.
  */
+import type { ActionContext } from '../containment/actions/action.ts'
 import { isCutOff, releaseState } from '../containment/outcome.ts'
 import { proveRelease } from '../containment/release-proof.ts'
 import { plannedOf, recordUndoFailure, undoAction, undoOrder } from '../containment/undo-action.ts'
 import { belongsToEngine, failureOf, step, workflow, type Workflow } from '../durable/durable.ts'
 import { controllerActor } from '../incident/custody.ts'
 import type { Containment, ContainmentAction, Decision, Proof, Target } from '../incident/incident.ts'
-import { actionContext } from './containment-context.ts'
+import { actionContext, vpcOf } from './containment-context.ts'
 import type { ResponseParts } from './parts.ts'
 import { POLICY } from './step-policies.ts'
 
@@ -56,7 +57,7 @@ const PARTIAL = { code: 'AWS_ERROR', message: 'Not everything could be taken bac
 async function releaseTarget (parts: ResponseParts, { incidentId, ticket, decision }: { incidentId: string, ticket: string, decision: Decision }, target: Target): Promise<Containment['state']> {
   const { clients, custody } = parts
   const { instanceId, containment } = target
-  const context = actionContext(clients, { incidentId, ticket, target }, containment.actions)
+  const contextOf = (action: ContainmentAction): ActionContext => actionContext(clients, { incidentId, ticket, target }, containment.actions, vpcOf(action, target.vpcId))
   const parameters = decision.parameters ?? {}
   const latest = new Map(containment.actions.map((action) => [action.key, action]))
   const undone = undoOrder(containment.actions)
@@ -69,14 +70,15 @@ async function releaseTarget (parts: ResponseParts, { incidentId, ticket, decisi
       continue
     }
     try {
-      result = await step(`release.${action.action}/${action.resource}`, POLICY.contain, async () => await undoAction(custody, context, action, decision.id, parameters))
+      result = await step(`release.${action.action}/${action.resource}`, POLICY.contain, async () => await undoAction(custody, contextOf(action), action, decision.id, parameters))
     } catch (error) {
       if (belongsToEngine(error)) throw error
-      result = await step(`release.failed/${action.action}/${action.resource}`, POLICY.record, async () => await recordUndoFailure(custody, context, action, decision.id, error))
+      result = await step(`release.failed/${action.action}/${action.resource}`, POLICY.record, async () => await recordUndoFailure(custody, contextOf(action), action, decision.id, error))
     }
     latest.set(result.key, result)
     await step(`release.record/${action.action}/${action.resource}`, POLICY.record, () => put(parts, incidentId, instanceId, result))
   }
+  const context = actionContext(clients, { incidentId, ticket, target }, containment.actions, target.vpcId)
   const proof: Proof = await step(`release.prove/${instanceId}`, POLICY.contain, async () => await proveRelease(context, undone.map((action) => ({
     planned: plannedOf(action), before: action.before as Record<string, unknown>
   })), new Date()))

@@ -54,7 +54,7 @@ export function registerTriage (parts: ResponseParts): Workflow<[TriageInput], T
 
 /** A preparation that fails is made again, and recorded, by the containment lane. */
 async function prepare ({ clients, custody }: ResponseParts, { incidentId, ticket, target }: TriageInput, planned: PlannedAction): Promise<ContainmentAction> {
-  const context = actionContext(clients, { incidentId, ticket, target })
+  const context = actionContext(clients, { incidentId, ticket, target }, [], target.vpcId)
   return await performAction(custody, context, planned, { generation: 1, occasion: 'triage' })
 }
 

@@ -39,7 +39,7 @@ export async function readInstance (
   ])
   const own = interfacesOf(instance, dataOf<NetworkInterface[]>(interfaces) ?? [])
   const trunks = own.filter(({ kind }) => kind === 'trunk').map(({ interfaceId }) => interfaceId)
-  const branches = trunks.length > 0 ? await readBranches(ec2, trunks, limits.branchesMs) : { facts: [], sections: {} }
+  const branches = trunks.length > 0 ? await readBranches(ec2, trunks, instance.VpcId, limits.branchesMs) : { facts: [], sections: {} }
   const attachedIds = new Set(own.map(({ interfaceId }) => interfaceId))
   const all = [...own, ...branches.facts.filter(({ interfaceId }) => !attachedIds.has(interfaceId))]
   return {
@@ -57,7 +57,7 @@ function dataOf<T> (read: Section): T | undefined {
 }
 
 /** Interfaces behind the trunks. AWS has no filter for a trunk's id, so all associations are listed. */
-async function readBranches (ec2: EC2Client, trunkIds: string[], limitMs: number): Promise<Read<InterfaceFacts[]>> {
+async function readBranches (ec2: EC2Client, trunkIds: string[], instanceVpcId: string | undefined, limitMs: number): Promise<Read<InterfaceFacts[]>> {
   const found: NetworkInterface[] = []
   const sections: Sections = await readSections({
     branchInterfaces: () => within(limitMs, `describing the branches of ${trunkIds.join(', ')}`, async (limited) => {
@@ -74,7 +74,7 @@ async function readBranches (ec2: EC2Client, trunkIds: string[], limitMs: number
       return { associations, interfaces: found }
     })
   })
-  const facts = found.map((each) => ({ ...interfaceFacts(each), kind: 'branch' })).sort((a, b) => a.interfaceId.localeCompare(b.interfaceId))
+  const facts = found.map((each) => ({ ...interfaceFacts(each, instanceVpcId), kind: 'branch' })).sort((a, b) => a.interfaceId.localeCompare(b.interfaceId))
   return { facts, sections }
 }
 
@@ -85,18 +85,19 @@ const FILTER_VALUES = 200
 function interfacesOf (instance: Instance, described: NetworkInterface[]): InterfaceFacts[] {
   const known = new Set(described.map(({ NetworkInterfaceId }) => NetworkInterfaceId))
   const rest = instance.NetworkInterfaces?.filter(({ NetworkInterfaceId }) => !known.has(NetworkInterfaceId)) ?? []
-  return [...described, ...rest].map(interfaceFacts)
+  return [...described, ...rest].map((each) => interfaceFacts(each, instance.VpcId))
     .sort((a, b) => a.networkCardIndex - b.networkCardIndex || a.deviceIndex - b.deviceIndex)
 }
 
 /** DescribeInstances names no allocation of a public address: of an interface that only it has, no Elastic IP is known. */
-function interfaceFacts (each: NetworkInterface | InstanceNetworkInterface): InterfaceFacts {
+function interfaceFacts (each: NetworkInterface | InstanceNetworkInterface, instanceVpcId: string | undefined): InterfaceFacts {
   return {
     interfaceId: each.NetworkInterfaceId!,
     kind: each.InterfaceType ?? 'interface',
     deviceIndex: each.Attachment?.DeviceIndex ?? 0,
     networkCardIndex: each.Attachment?.NetworkCardIndex ?? 0,
     subnetId: each.SubnetId!,
+    ...each.VpcId !== undefined && each.VpcId !== instanceVpcId && { vpcId: each.VpcId },
     securityGroupIds: each.Groups?.map(({ GroupId }) => GroupId!) ?? [],
     privateAddresses: each.PrivateIpAddresses?.map(({ PrivateIpAddress }) => PrivateIpAddress!) ?? [],
     ipv6Addresses: each.Ipv6Addresses?.map(({ Ipv6Address }) => Ipv6Address!) ?? [],

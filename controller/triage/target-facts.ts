@@ -20,6 +20,8 @@ export interface InterfaceFacts {
   deviceIndex: number
   networkCardIndex: number
   subnetId: string
+  /** Where it is in another VPC than the instance. */
+  vpcId?: string
   securityGroupIds: string[]
   privateAddresses: string[]
   ipv6Addresses: string[]
