@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { readSessionPolicy, sessionPolicy, suffices, type Revocation } from './role-sessions.ts'
+import { readSessionPolicy, revocationDue, sessionPolicy, suffices, type Revocation } from './role-sessions.ts'
 
 const ROLE = 'AROAEXAMPLE'
 const INSTANCE = 'i-0123456789abcdef0'
@@ -46,6 +46,27 @@ describe('the policy that revokes sessions', () => {
     for (const document of changed) assert.equal(readSessionPolicy(encoded(document), ROLE, INSTANCE), undefined)
     assert.equal(readSessionPolicy('%', ROLE, INSTANCE), undefined)
     assert.equal(readSessionPolicy(encoded(own), 'AROANEW', INSTANCE), undefined)
+  })
+
+  describe('done again', () => {
+    const at = (seconds: number): Date => new Date(Date.parse(revocation.revokedBefore) + seconds * 1_000)
+    const { revokedBefore } = revocation
+
+    it('stays with its time while the step is retried', () => {
+      for (const seconds of [0, 1, 60]) assert.equal(revocationDue({ scope: 'instance', revokedBefore }, 'instance', at(seconds)), undefined)
+    })
+
+    it('moves its time on later, as the instance may have had new credentials meanwhile, and is not narrowed', () => {
+      assert.deepEqual(revocationDue({ scope: 'instance', revokedBefore }, 'instance', at(61)), { scope: 'instance', revokedBefore: at(61).toISOString() })
+      assert.deepEqual(revocationDue({ scope: 'role', revokedBefore }, 'instance', at(3_600)), { scope: 'role', revokedBefore: at(3_600).toISOString() })
+    })
+
+    it('is written at once where there is none, or a narrower one, and never moves its time back', () => {
+      assert.deepEqual(revocationDue({ scope: null, revokedBefore: null }, 'instance', at(0)), { scope: 'instance', revokedBefore })
+      assert.deepEqual(revocationDue({ scope: 'instance', revokedBefore }, 'role', at(5)), { scope: 'role', revokedBefore: at(5).toISOString() })
+      assert.deepEqual(revocationDue({ scope: 'instance', revokedBefore }, 'role', at(-5)), { scope: 'role', revokedBefore })
+      assert.equal(revocationDue({ scope: 'role', revokedBefore }, 'role', at(-3_600)), undefined)
+    })
   })
 
   it('is widened from the instance to the role, never narrowed', () => {

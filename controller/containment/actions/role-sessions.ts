@@ -65,7 +65,24 @@ export function readSessionPolicy (document: string, roleId: string, instanceId:
 
 const WIDTH: Record<SessionScope, number> = { instance: 1, role: 2 }
 
-/** Whether what stands revokes at least what is wanted; then it stays, with its time. Pure. */
+/**
+ * How old a policy may be, in milliseconds, and still count as written by this very step: as long as its retries go on.
+ */
+const OWN_STEP_MS = 60_000
+
+/**
+ * What has to be written, if anything. A retry of the step keeps the policy and its time. Done again later, the time moves
+ * on to now: somebody may have given the instance its profile back meanwhile, and with it credentials that began after
+ * the time that stands. It never moves back, and the scope is never narrowed. Pure.
+ */
+export function revocationDue (standing: Pick<SessionState, 'scope' | 'revokedBefore'>, wanted: SessionScope, now: Date): Pick<Revocation, 'scope' | 'revokedBefore'> | undefined {
+  const at = standing.revokedBefore === null ? undefined : Date.parse(standing.revokedBefore)
+  const isWide = suffices(standing.scope, wanted)
+  if (isWide && at !== undefined && now.getTime() - at <= OWN_STEP_MS) return undefined
+  return { scope: isWide ? standing.scope! : wanted, revokedBefore: new Date(Math.max(now.getTime(), at ?? 0)).toISOString() }
+}
+
+/** Whether what stands revokes at least what is wanted. Pure. */
 export function suffices (standing: SessionScope | null, wanted: SessionScope): boolean {
   return standing !== null && WIDTH[standing] >= WIDTH[wanted]
 }
@@ -107,9 +124,9 @@ export const revokeRoleSessions: Action = {
   observe: standing,
   apply: async (context, planned) => {
     const now = await standing(context, planned)
-    const scope = planned.parameters.scope as SessionScope
-    if (suffices(now.scope, scope)) return now
-    const document = sessionPolicy({ scope, revokedBefore: new Date().toISOString(), roleId: planned.parameters.roleId as string, instanceId: context.instanceId })
+    const due = revocationDue(now, planned.parameters.scope as SessionScope, new Date())
+    if (due === undefined) return now
+    const document = sessionPolicy({ ...due, roleId: planned.parameters.roleId as string, instanceId: context.instanceId })
     try {
       await context.clients.iam.send(new PutRolePolicyCommand({
         RoleName: planned.resource, PolicyName: sessionPolicyName(context), PolicyDocument: JSON.stringify(document)

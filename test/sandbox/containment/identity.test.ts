@@ -152,6 +152,21 @@ describe('What the instance may do in AWS', function () {
       assert.deepEqual(calls.map(({ action }) => action), ['GetRolePolicy'])
     })
 
+    it('denies the sessions of later too when it is done again later, and is still taken back', async () => {
+      const rehearsal = revoke()
+      await rehearsal.apply()
+      const hourAgo = new Date(Date.now() - 3_600_000).toISOString()
+      await iam.send(new IAM.PutRolePolicyCommand({
+        RoleName: own.roleName,
+        PolicyName: sessionPolicyName(rehearsal.context),
+        PolicyDocument: JSON.stringify(sessionPolicy({ scope: 'instance', revokedBefore: hourAgo, roleId: own.roleId, instanceId }))
+      }))
+      const from = new Date().toISOString()
+      assert.ok(String((await rehearsal.repeat()).revokedBefore) >= from)
+      await rehearsal.undoWhole()
+      assert.deepEqual(await policies(), [])
+    })
+
     it('is widened to the whole role, with a new time, and is not narrowed again', async () => {
       const narrow = revoke()
       const first = await narrow.apply()
