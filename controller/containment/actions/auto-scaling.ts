@@ -262,26 +262,35 @@ async function quarantined ({ clients: { ec2 } }: ActionContext, instanceIds: st
   return (answer.Tags ?? []).map(({ ResourceId }) => ResourceId!)
 }
 
-/** Resumes what this action suspended and nothing else, unless another contained member still needs it. */
+/**
+ * Resumes what this action suspended and nothing else, unless another contained member still needs it. What was suspended
+ * before stays so: AWS does not say whether an operator did that or the containment of a member that is released by now,
+ * and resuming an operator's would end instances. The note names it for a person to decide.
+ */
 async function resumeReplacing (
   context: ActionContext, planned: PlannedAction, { before, after }: Recorded, own: Membership | undefined, group: Group
 ): Promise<Undone> {
   const { clients: { autoScaling }, instanceId } = context
   const was = before.suspendedProcesses as string[]
   const ours = (after.suspendedProcesses as string[]).filter((name) => !was.includes(name) && group.suspendedProcesses.includes(name))
-  const others = ours.length > 0
+  const stays = REPLACING_PROCESSES.filter((name) => was.includes(name) && group.suspendedProcesses.includes(name))
+  const others = ours.length > 0 || stays.length > 0
     ? await quarantined(context, group.members.map((each) => each.instanceId).filter((id) => id !== instanceId))
     : []
   const member = isMember(own) && own.group === group.name ? own : undefined
+  // What isolation made unhealthy stays so, and would be terminated the moment that ReplaceUnhealthy resumes, whoever resumes it.
+  if (member && !member.healthy) {
+    await autoScaling.send(new SetInstanceHealthCommand({ InstanceId: instanceId, HealthStatus: 'Healthy', ShouldRespectGracePeriod: false }))
+  }
   if (ours.length > 0 && others.length === 0) {
-    // What isolation made unhealthy stays so, and would be terminated the moment that ReplaceUnhealthy resumes.
-    if (member && !member.healthy) {
-      await autoScaling.send(new SetInstanceHealthCommand({ InstanceId: instanceId, HealthStatus: 'Healthy', ShouldRespectGracePeriod: false }))
-    }
     await autoScaling.send(new ResumeProcessesCommand({ AutoScalingGroupName: group.name, ScalingProcesses: ours }))
   }
   if (member && before.protectedFromScaleIn === false && member.protectedFromScaleIn) await protect({ autoScaling }, instanceId, group.name, false)
   return undone(before, await observe(context, planned),
     member ? undefined : `Somebody took the instance out of ${group.name}; attach it if it belongs there.`,
-    others.length > 0 ? `${ours.join(', ')} of ${group.name} stay suspended for ${others.join(', ')}, contained as well; resume them when it is released.` : undefined)
+    ours.length > 0 && others.length > 0 ? `${ours.join(', ')} of ${group.name} stay suspended for ${others.join(', ')}, contained as well; resume them when it is released.` : undefined,
+    stays.length > 0
+      ? `${stays.join(', ')} of ${group.name} had been suspended before this instance was contained and stay so${others.length > 0 ? `, also for ${others.join(', ')}, contained as well` : ''}. ` +
+        'AWS does not say for whom: if it was for another contained member, resume them once every contained member of the group is released.'
+      : undefined)
 }

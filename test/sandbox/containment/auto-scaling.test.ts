@@ -387,6 +387,39 @@ describe('Auto Scaling lets go of the instance and takes it back', function () {
       assert.deepEqual(await suspended(), [...REPLACING_PROCESSES])
     })
 
+    it('tells of two contained members what stays suspended, whichever is released last, and lets neither be ended by it', async () => {
+      await makeGroup()
+      const tag = async (instanceId: string): Promise<void> => {
+        await ec2.send(new EC2.CreateTagsCommand({ Resources: [instanceId], Tags: [{ Key: 'cleanroom:status', Value: 'quarantined' }] }))
+      }
+      const untag = async (instanceId: string): Promise<void> => {
+        await ec2.send(new EC2.DeleteTagsCommand({ Resources: [instanceId], Tags: [{ Key: 'cleanroom:status' }] }))
+      }
+      const [first, second] = [leave('suspend'), leave('suspend', others[0]!)]
+      await first.apply()
+      await tag(suspect)
+      await second.apply()
+      await tag(others[0]!)
+      await autoScaling.send(new AutoScaling.SetInstanceHealthCommand({ InstanceId: suspect, HealthStatus: 'Unhealthy', ShouldRespectGracePeriod: false }))
+      assert.match((await first.undo()).note!, new RegExp(`stay suspended for ${others[0]}, contained as well; resume them when it is released`))
+      assert.equal((await describeGroup(world, name)).Instances!.find(({ InstanceId }) => InstanceId === suspect)!.HealthStatus, 'Healthy')
+      await untag(suspect)
+      const last = await second.undoWhole()
+      assert.match(last.note!, /AZRebalance, InstanceRefresh, ReplaceUnhealthy of .* had been suspended before this instance was contained and stay so\. AWS does not say for whom/)
+      assert.deepEqual(await suspended(), [...REPLACING_PROCESSES])
+    })
+
+    it('resumes for both when the later of two contained members is released first', async () => {
+      await makeGroup()
+      const [first, second] = [leave('suspend'), leave('suspend', others[0]!)]
+      await first.apply()
+      await second.apply()
+      await ec2.send(new EC2.CreateTagsCommand({ Resources: [suspect], Tags: [{ Key: 'cleanroom:status', Value: 'quarantined' }] }))
+      assert.match((await second.undo()).note!, new RegExp(`stay so, also for ${suspect}, contained as well`))
+      await first.undo()
+      assert.deepEqual(await suspended(), [])
+    })
+
     it('resumes what is still suspended when the instance was taken out meanwhile', async () => {
       await makeGroup()
       const rehearsal = leave('suspend')
