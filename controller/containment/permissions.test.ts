@@ -37,7 +37,7 @@ const FACTS: InstanceFacts = {
 }
 
 const AROUND: Surroundings = {
-  autoScaling: { group: 'web', lifecycleState: 'InService', desiredCapacity: 1, minSize: 1, maxSize: 2, members: ['i-1'], targetGroupArns: [] },
+  autoScaling: { group: 'web', lifecycleState: 'InService', desiredCapacity: 1, minSize: 1, maxSize: 2, members: ['i-1'], subnetIds: ['subnet-2'], targetGroupArns: [] },
   targets: [{ targetGroupArn: 'arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/web/1', targetId: 'i-1', port: 80 }],
   classicLoadBalancers: ['old'],
   role: { roleName: 'web', roleArn: 'arn:aws:iam::123456789012:role/app/web', roleId: 'AROAWEB', serviceLinked: false, otherInstances: [], otherPrincipals: [] },

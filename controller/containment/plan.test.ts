@@ -40,7 +40,7 @@ const WEB: InstanceFacts = {
   tags: {}
 }
 const AROUND: Surroundings = {
-  autoScaling: { group: 'web', lifecycleState: 'InService', desiredCapacity: 2, minSize: 1, maxSize: 4, members: [WEB.instanceId, 'i-other'], targetGroupArns: ['arn:tg/web'] },
+  autoScaling: { group: 'web', lifecycleState: 'InService', desiredCapacity: 2, minSize: 1, maxSize: 4, members: [WEB.instanceId, 'i-other'], subnetIds: ['subnet-1'], targetGroupArns: ['arn:tg/web'] },
   targets: [{ targetGroupArn: 'arn:tg/web', targetId: WEB.instanceId, port: 80 }],
   classicLoadBalancers: ['old-web'],
   role: { roleName: 'web', roleArn: 'arn:aws:iam::123456789012:role/web', roleId: 'AROA1', serviceLinked: false, otherInstances: ['i-other'], otherPrincipals: [] },
@@ -115,6 +115,39 @@ describe('the containment plan', () => {
     assert.ok(of(leave, 'isolate-interface').every(({ parameters }) => parameters.untrack === false))
   })
 
+  it('removes the group of an earlier round, also where this one makes none', () => {
+    const leave = planCutOff(WEB, { ...DEFAULT_CONTAINMENT_POLICY, trackedConnections: 'leave' }, { removeUntracking: true })
+    assert.deepEqual(kinds(leave).filter((kind) => kind.includes('untracking')), ['remove-untracking-group'])
+    assert.equal(kinds(leave).at(-1), 'remove-untracking-group')
+    assert.deepEqual(planCutOff(WEB, DEFAULT_CONTAINMENT_POLICY, { removeUntracking: true }), planCutOff(WEB, DEFAULT_CONTAINMENT_POLICY))
+  })
+
+  it('denies no subnet in which Auto Scaling starts instances, whatever the way out of the group, but offers it with whom it hits', () => {
+    const comes = 'new instances of Auto Scaling group web'
+    const inBoth = { autoScaling: { ...AROUND.autoScaling!, subnetIds: ['subnet-1', 'subnet-2'] } }
+    for (const autoScaling of ['replace', 'standby', 'shrink', 'suspend'] as const) assert.deepEqual(of(plan({ autoScaling }, inBoth), 'isolate-subnet'), [], autoScaling)
+    assert.deepEqual(of(plan({}, { autoScaling: { ...AROUND.autoScaling!, subnetIds: [] } }), 'isolate-subnet'), [], 'default subnets')
+    const acl = offeredRungs(WEB, { ...AROUND, ...inBoth }, DEFAULT_CONTAINMENT_POLICY).filter(({ rung }) => rung === 'network-acl')
+    assert.deepEqual(acl.map(({ resource, hits }) => [resource, hits]), [['subnet-1', ['eni-9 of i-other', comes]], ['subnet-2', [comes]]])
+    assert.match(of(plan({}, inBoth, ['network-acl']), 'isolate-subnet')[1]!.words, /this hits new instances of Auto Scaling group web/)
+  })
+
+  it('takes for shared what an Auto Scaling group that could not be read may use', () => {
+    const { autoScaling, ...around } = AROUND
+    const unread = { ...around, othersInVpc: [], unread: [{ what: 'autoScaling' as const, code: 'AWS_THROTTLED', message: '' }] }
+    const policy = { ...DEFAULT_CONTAINMENT_POLICY, dnsFirewall: 'when-alone' as const }
+    const made = planContainment(WEB, unread, policy)
+    assert.deepEqual([...of(made, 'isolate-subnet'), ...of(made, 'block-dns')], [])
+    const offered = offeredRungs(WEB, unread, policy).filter(({ rung }) => rung === 'network-acl' || rung === 'dns-firewall')
+    assert.deepEqual(offered.map(({ resource }) => resource), ['subnet-1', 'subnet-2', 'vpc-1'])
+    assert.ok(offered.every(({ hits }) => hits.some((each) => /could not be read/.test(each))))
+  })
+
+  it('makes a subnet\'s network ACL in the VPC of the subnet', () => {
+    const around = { subnets: [{ ...AROUND.subnets[1]! }, { ...AROUND.subnets[1]!, subnetId: 'subnet-3', vpcId: 'vpc-2' }] }
+    assert.deepEqual(of(plan({}, around), 'isolate-subnet').map(({ resource, parameters }) => [resource, parameters.vpcId]), [['subnet-2', 'vpc-1'], ['subnet-3', 'vpc-2']])
+  })
+
   it('denies a subnet by network ACL only where nobody else is in it', () => {
     assert.deepEqual(of(plan(), 'isolate-subnet').map(({ resource }) => resource), ['subnet-2'])
     assert.deepEqual(of(plan({ networkAcl: 'never' }), 'isolate-subnet'), [])
@@ -136,8 +169,11 @@ describe('the containment plan', () => {
 
   it('blocks DNS by itself only for a machine that is alone in its VPC, and never when that is not known', () => {
     assert.equal(of(plan({ dnsFirewall: 'when-alone' }), 'block-dns').length, 0)
-    assert.equal(of(plan({ dnsFirewall: 'when-alone' }, { othersInVpc: [] }), 'block-dns').length, 1)
-    assert.equal(of(plan({ dnsFirewall: 'when-alone' }, { othersInVpc: [], unread: [{ what: 'othersInVpc', code: 'AWS_THROTTLED', message: '' }] }), 'block-dns').length, 0)
+    assert.equal(of(plan({ dnsFirewall: 'when-alone' }, { othersInVpc: [] }), 'block-dns').length, 0, 'its group starts others there')
+    const { autoScaling, ...AROUND_ALONE } = { ...AROUND, othersInVpc: [] }
+    const alone = (more: Partial<Surroundings> = {}): PlannedAction[] => planContainment(WEB, { ...AROUND_ALONE, ...more }, { ...DEFAULT_CONTAINMENT_POLICY, dnsFirewall: 'when-alone' })
+    assert.equal(of(alone(), 'block-dns').length, 1)
+    assert.equal(of(alone({ unread: [{ what: 'othersInVpc', code: 'AWS_THROTTLED', message: '' }] }), 'block-dns').length, 0)
   })
 
   it('leaves a way to Systems Manager for live capture, and what would end the capture waits for its end', () => {
@@ -157,7 +193,7 @@ describe('the containment plan', () => {
     assert.equal(of(plan({}, {}, ['stop-instance']), 'stop-instance').length, 1)
     const offered = offeredRungs(WEB, AROUND, DEFAULT_CONTAINMENT_POLICY)
     assert.deepEqual(offered.map(({ rung, resource, hits }) => [rung, resource, hits]), [
-      ['network-acl', 'subnet-1', ['eni-9 of i-other']], ['role-sessions', 'web', ['i-other']], ['dns-firewall', 'vpc-1', ['i-other']], ['stop-instance', WEB.instanceId, []]
+      ['network-acl', 'subnet-1', ['eni-9 of i-other', 'new instances of Auto Scaling group web']], ['role-sessions', 'web', ['i-other']], ['dns-firewall', 'vpc-1', ['i-other', 'new instances of Auto Scaling group web']], ['stop-instance', WEB.instanceId, []]
     ])
   })
 

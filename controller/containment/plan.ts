@@ -9,7 +9,7 @@
  * Sources: AWS Security Incident Response Guide, "Containment"; NIST SP 800-61r3, RS.MI.
  */
 import type { ContainmentPolicy } from '../incident/incident.ts'
-import type { InstanceFacts, InterfaceFacts, Surroundings } from '../triage/target-facts.ts'
+import { vpcIdsOf, type InstanceFacts, type InterfaceFacts, type SubnetFacts, type Surroundings } from '../triage/target-facts.ts'
 
 export const STAGES = ['mark', 'disarm', 'divert', 'isolate', 'revoke'] as const
 export type Stage = typeof STAGES[number]
@@ -85,11 +85,14 @@ export function planContainment (facts: InstanceFacts, around: Surroundings, pol
   return inOrder([...planCutOff(facts, policy), ...planSurroundings(facts, around, policy, rungs)])
 }
 
-/** What one round of reads is enough for: the tags, the protections, and the isolation of every interface. */
-export function planCutOff (facts: InstanceFacts, policy: ContainmentPolicy): PlannedAction[] {
-  const { instanceId, vpcId } = facts
-  // An interface may be in another VPC than the instance, and a group only serves its own.
-  const vpcIds = [...new Set([vpcId, ...facts.interfaces.map((each) => each.vpcId ?? vpcId)])]
+/**
+ * What one round of reads is enough for: the tags, the protections, and the isolation of every interface.
+ * @param removeUntracking whether a group that lets all traffic pass may be left of an earlier round, so that it goes though this one makes none
+ */
+export function planCutOff (facts: InstanceFacts, policy: ContainmentPolicy, { removeUntracking = false }: { removeUntracking?: boolean } = {}): PlannedAction[] {
+  const { instanceId } = facts
+  // A group only serves its own VPC.
+  const vpcIds = vpcIdsOf(facts)
   const kept = facts.volumes.filter(({ deleteOnTermination }) => deleteOnTermination).map(({ device }) => device)
   return inOrder([
     action('tag-quarantined', instanceId, 'Tag as quarantined, with the incident and its ticket'),
@@ -103,7 +106,7 @@ export function planCutOff (facts: InstanceFacts, policy: ContainmentPolicy): Pl
       : [],
     ...vpcIds.flatMap((id) => preparations(id, policy)),
     ...facts.interfaces.map((each) => isolateInterface(each, policy)),
-    ...policy.trackedConnections === 'swap'
+    ...policy.trackedConnections === 'swap' || removeUntracking
       ? vpcIds.map((id) => action('remove-untracking-group', id, 'Empty and delete the group that let all traffic pass'))
       : []
   ])
@@ -143,14 +146,15 @@ export function planSurroundings (facts: InstanceFacts, around: Surroundings, po
       action('close-ssm-path', vpcId, 'Close the way to Systems Manager', { addresses }, afterCapture))
   }
   for (const subnet of around.subnets) {
-    if (!rungs.includes('network-acl') && (policy.networkAcl === 'never' || subnet.neighbours.length > 0)) continue
+    const others = hitBySubnet(subnet, around)
+    if (!rungs.includes('network-acl') && (policy.networkAcl === 'never' || others.length > 0)) continue
     actions.push(action('isolate-subnet', subnet.subnetId,
-      `Give the subnet a network ACL that denies everything, which cuts open connections at once; ${hits(subnet.neighbours)}`,
-      { vpcId, associationId: subnet.associationId, networkAclId: subnet.networkAclId },
+      `Give the subnet a network ACL that denies everything, which cuts open connections at once; ${hits(others)}`,
+      { vpcId: subnet.vpcId ?? vpcId, associationId: subnet.associationId, networkAclId: subnet.networkAclId },
       { ...afterCapture, before: { networkAclId: subnet.networkAclId } }))
   }
   if (rungs.includes('dns-firewall') || (policy.dnsFirewall === 'when-alone' && isAlone(around))) {
-    actions.push(action('block-dns', vpcId, `Answer no DNS query in the VPC; ${hits(around.othersInVpc)}`, {}, afterCapture))
+    actions.push(action('block-dns', vpcId, `Answer no DNS query in the VPC; ${hits(hitByDns(around))}`, {}, afterCapture))
   }
   if (around.autoScaling) actions.push(leaveAutoScaling(instanceId, around.autoScaling.group, policy))
   for (const { targetGroupArn, targetId, port, availabilityZone } of around.targets) {
@@ -208,8 +212,26 @@ function leaveAutoScaling (instanceId: string, group: string, { autoScaling }: C
 const REGISTERED = { registered: true }
 
 /** Alone in the VPC; who could not be read may be there. */
-function isAlone ({ othersInVpc, unread }: Surroundings): boolean {
-  return othersInVpc.length === 0 && unread.every(({ what }) => what !== 'othersInVpc')
+function isAlone (around: Surroundings): boolean {
+  return hitByDns(around).length === 0 && around.unread.every(({ what }) => what !== 'othersInVpc')
+}
+
+/** Whom a denial of the whole subnet hits, in words: who is there, and whom Auto Scaling starts there, which the way out of the group may do at once. */
+export function hitBySubnet ({ subnetId, neighbours }: SubnetFacts, around: Surroundings): string[] {
+  const started = around.autoScaling?.subnetIds
+  // EC2 Auto Scaling API Reference, "CreateAutoScalingGroup": a group that names no subnets uses the default ones.
+  const elsewhere = started !== undefined && started.length > 0 && !started.includes(subnetId)
+  return [...neighbours, ...elsewhere ? [] : startedByGroup(around)]
+}
+
+/** Whom DNS Firewall hits, in words. */
+function hitByDns (around: Surroundings): string[] {
+  return [...around.othersInVpc, ...startedByGroup(around)]
+}
+
+function startedByGroup ({ autoScaling, unread }: Surroundings): string[] {
+  if (autoScaling) return [`new instances of Auto Scaling group ${autoScaling.group}`]
+  return unread.some(({ what }) => what === 'autoScaling') ? ['new instances of an Auto Scaling group, if it is in one, which could not be read'] : []
 }
 
 function hits (others: string[]): string {
@@ -233,10 +255,11 @@ function action (
 
 /** What is offered and not done by itself: for each rung, whom it would hit. */
 export function offeredRungs (facts: InstanceFacts, around: Surroundings, policy: ContainmentPolicy): Array<{ rung: Rung, resource: string, words: string, hits: string[] }> {
-  const unused = around.subnets.filter(({ neighbours }) => policy.networkAcl === 'never' || neighbours.length > 0)
+  const subnets = around.subnets.map((subnet) => ({ ...subnet, others: hitBySubnet(subnet, around) }))
+  const unused = subnets.filter(({ others }) => policy.networkAcl === 'never' || others.length > 0)
   return [
-    ...unused.map(({ subnetId, neighbours }) => ({
-      rung: 'network-acl' as const, resource: subnetId, words: 'A network ACL that denies everything cuts open connections at once, for the whole subnet', hits: neighbours
+    ...unused.map(({ subnetId, others }) => ({
+      rung: 'network-acl' as const, resource: subnetId, words: 'A network ACL that denies everything cuts open connections at once, for the whole subnet', hits: others
     })),
     ...around.role && !around.role.serviceLinked
       ? [{
@@ -248,7 +271,7 @@ export function offeredRungs (facts: InstanceFacts, around: Surroundings, policy
       : [],
     ...policy.dnsFirewall === 'when-alone' && isAlone(around)
       ? []
-      : [{ rung: 'dns-firewall' as const, resource: facts.vpcId, words: 'A DNS Firewall rule ends exfiltration in DNS queries, for the whole VPC', hits: around.othersInVpc }],
+      : [{ rung: 'dns-firewall' as const, resource: facts.vpcId, words: 'A DNS Firewall rule ends exfiltration in DNS queries, for the whole VPC', hits: hitByDns(around) }],
     { rung: 'stop-instance' as const, resource: facts.instanceId, words: 'A stopped instance does nothing more; what is in memory and on instance-store disks is lost', hits: [] }
   ]
 }

@@ -51,8 +51,8 @@ const networkInterface = (interfaceId: string, ...securityGroupIds: string[]): I
 })
 const rule = (more: Partial<SecurityGroupRule> = {}): SecurityGroupRule =>
   ({ IsEgress: false, IpProtocol: 'tcp', FromPort: 22, ToPort: 22, CidrIpv4: '0.0.0.0/0', ...more })
-const seen = (interfaces: InterfaceFacts[], rules: Record<string, SecurityGroupRule[]> = {}, ours = ['sg-iso']): IsolationSeen => ({
-  instance: { State: { Name: 'running' } }, interfaces, ours, rules: new Map(Object.entries({ 'sg-iso': [], ...rules }))
+const seen = (interfaces: InterfaceFacts[], rules: Record<string, SecurityGroupRule[]> = {}, ours = ['sg-iso'], existing = ['sg-iso']): IsolationSeen => ({
+  instance: { State: { Name: 'running' } }, interfaces, ours, existing, rules: new Map(Object.entries({ 'sg-iso': [], ...rules }))
 })
 const checkOf = (proof: ReturnType<typeof isolationChecks>, name: string) => proof.checks.find((each) => each.name === name)!
 
@@ -89,6 +89,17 @@ describe('the isolation of an instance', () => {
     const proof = isolationChecks(without, seen([networkInterface('eni-1', 'sg-web')], { 'sg-web': [rule()] }, []))
     assert.equal(checkOf(proof, 'isolation-group-empty').ok, false)
     assert.deepEqual(proof.exposedInterfaces, ['eni-1'])
+  })
+
+  it('is not proved by a group that EC2 does not know any more, in whatever VPC, though that has no rules', () => {
+    const gone = isolationChecks(subject(), seen([networkInterface('eni-1', 'sg-web')], { 'sg-web': [rule()] }, [], []))
+    assert.deepEqual([checkOf(gone, 'isolation-group-empty').ok, checkOf(gone, 'isolation-group-empty').observed], [false, 'it does not exist any more'])
+    const two = subject({ otherIsolationGroups: { 'vpc-2': 'sg-iso2' } })
+    const elsewhere = isolationChecks(two, seen([networkInterface('eni-1', 'sg-iso')], { 'sg-iso2': [] }, ['sg-iso'], ['sg-iso']))
+    const checks = elsewhere.checks.filter(({ name }) => name === 'isolation-group-empty')
+    assert.deepEqual(checks.map(({ ok, observed }) => [ok, observed]), [[true, 'no rules'], [false, 'it does not exist any more']])
+    const there = isolationChecks(two, seen([networkInterface('eni-1', 'sg-iso')], { 'sg-iso2': [] }, ['sg-iso'], ['sg-iso', 'sg-iso2']))
+    assert.deepEqual(there.checks.filter(({ ok }) => !ok), [])
   })
 
   it('names an interface that another group of ours cuts off, without calling it open', () => {

@@ -44,6 +44,8 @@ export interface IsolationSeen {
   interfaces: InterfaceFacts[]
   /** Groups that containment made for this incident and instance, by their tags. */
   ours: string[]
+  /** Those of the isolation groups that EC2 still knows. */
+  existing: string[]
   /** By group id: of ours, of the isolation group and of every group that an interface has. */
   rules: Map<string, SecurityGroupRule[]>
 }
@@ -53,7 +55,7 @@ export function isolationChecks (subject: ProofSubject, seen: IsolationSeen): { 
   const { isolationGroupId, otherIsolationGroups = {} } = subject
   const elsewhere = Object.values(otherIsolationGroups)
   const groupFor = ({ vpcId }: InterfaceFacts): string | undefined => vpcId === undefined ? isolationGroupId : otherIsolationGroups[vpcId]
-  const { interfaces, ours, rules } = seen
+  const { interfaces, ours, existing, rules } = seen
   const ways = plannedWays(subject)
   const ownGroups = new Set([...ours, ...elsewhere, ...isolationGroupId !== undefined ? [isolationGroupId] : []])
   const inWords = (groupId: string): string[] => (rules.get(groupId) ?? []).map(ruleInWords).sort()
@@ -68,13 +70,20 @@ export function isolationChecks (subject: ProofSubject, seen: IsolationSeen): { 
   const ruleList = (groupId: string): string => inWords(groupId).join('; ') || 'no rules'
   const others = ours.filter((groupId) => groupId !== isolationGroupId && !elsewhere.includes(groupId))
   const open = others.filter((groupId) => inWords(groupId).length > 0)
+  // A group that is gone has no rules, and isolates nothing that is attached later.
+  const isEmpty = (groupId: string, rest: string): Check => {
+    const exists = existing.includes(groupId)
+    return {
+      name: 'isolation-group-empty', ok: exists && unplanned(groupId).length === 0, expected: `${groupId}: ${rest}`, observed: exists ? ruleList(groupId) : 'it does not exist any more'
+    }
+  }
   const missing = isolationGroupId === undefined ? ways : ways.filter((way) => !inWords(isolationGroupId).includes(way))
   const checks: Check[] = [
     { name: 'instance-exists', ok: true, expected: 'EC2 knows it', observed: seen.instance.State?.Name ?? 'EC2 knows it' },
     isolationGroupId === undefined
       ? { name: 'isolation-group-empty', ok: false, expected: nothing, observed: 'no isolation group was made' }
-      : { name: 'isolation-group-empty', ok: unplanned(isolationGroupId).length === 0, expected: `${isolationGroupId}: ${nothing}`, observed: ruleList(isolationGroupId) },
-    ...elsewhere.map((groupId): Check => ({ name: 'isolation-group-empty', ok: inWords(groupId).length === 0, expected: `${groupId}: no rules`, observed: ruleList(groupId) })),
+      : isEmpty(isolationGroupId, nothing),
+    ...elsewhere.map((groupId) => isEmpty(groupId, 'no rules')),
     {
       name: 'interfaces-found', ok: interfaces.length > 0, expected: 'every attached interface', observed: interfaces.map(({ interfaceId }) => interfaceId).join(', ') || 'none'
     },

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { DescribeAutoScalingGroupsCommand, DescribeAutoScalingInstancesCommand } from '@aws-sdk/client-auto-scaling'
 import {
   DescribeIamInstanceProfileAssociationsCommand, DescribeInstanceAttributeCommand, DescribeNetworkAclsCommand, paginateDescribeSecurityGroupRules,
-  paginateDescribeSecurityGroups, type EC2Client, type Instance, type SecurityGroupRule
+  paginateDescribeSecurityGroups, type EC2Client, type Filter, type Instance, type SecurityGroupRule
 } from '@aws-sdk/client-ec2'
 import { GetAccessKeyLastUsedCommand, GetRoleCommand, GetRolePolicyCommand, paginateListAccessKeys } from '@aws-sdk/client-iam'
 import { attempt, fromAws, isGone } from '../aws/aws-errors.ts'
@@ -19,6 +19,7 @@ import { TAG } from '../incident/tags.ts'
 import { classicMemberships, targetMemberships } from '../triage/load-balancer-memberships.ts'
 import { readInstance } from '../triage/read-instance.ts'
 import { within, type Limited } from '../triage/sections.ts'
+import { vpcIdsOf } from '../triage/target-facts.ts'
 import type { ContainmentClients } from './actions/action.ts'
 import { readSessionPolicy, sessionPolicyName, type SessionScope } from './actions/role-sessions.ts'
 import { planSurroundings, type PlannedAction } from './plan.ts'
@@ -130,23 +131,33 @@ async function look ({ name, expected }: Look, find: () => Promise<Found>): Prom
 
 /** Two rounds: the instance, its interfaces and our groups side by side; then the rules of all groups concerned. */
 async function readIsolation (ec2: EC2Client, { incidentId, facts, isolationGroupId, otherIsolationGroups = {} }: ProofSubject, now: Date): Promise<IsolationSeen> {
-  const [{ facts: { interfaces }, sections }, ours] = await Promise.all([
-    readInstance({ ec2 }, facts, facts.instanceId, now), ownGroups(ec2, incidentId, facts.instanceId)
+  const relied = [...Object.values(otherIsolationGroups), ...isolationGroupId !== undefined ? [isolationGroupId] : []]
+  const [{ facts: { interfaces }, sections }, ours, existing] = await Promise.all([
+    readInstance({ ec2 }, facts, facts.instanceId, now), ownGroups(ec2, incidentId, facts.instanceId), existingGroups(ec2, relied)
   ])
   for (const name of ['networkInterfaces', 'branchInterfaces']) {
     const section = sections[name]
     if (section && 'error' in section) throw new CleanroomError(section.error.code as ErrorCode, section.error.message)
   }
-  const groupIds = new Set([...interfaces.flatMap(({ securityGroupIds }) => securityGroupIds), ...ours, ...Object.values(otherIsolationGroups), ...isolationGroupId !== undefined ? [isolationGroupId] : []])
-  return { instance: (sections.instance as { data: Instance }).data, interfaces, ours, rules: await rulesOf(ec2, [...groupIds]) }
+  const groupIds = new Set([...interfaces.flatMap(({ securityGroupIds }) => securityGroupIds), ...ours, ...relied])
+  return { instance: (sections.instance as { data: Instance }).data, interfaces, ours, existing, rules: await rulesOf(ec2, [...groupIds]) }
+}
+
+/** Those of the groups that EC2 knows; a group that is gone has no rules either. */
+async function existingGroups (ec2: EC2Client, groupIds: string[]): Promise<string[]> {
+  if (groupIds.length === 0) return []
+  return await groupsBy(ec2, [{ Name: 'group-id', Values: groupIds }])
 }
 
 /** In whatever VPC: what was made for the incident and the instance. */
 async function ownGroups (ec2: EC2Client, incidentId: string, instanceId: string): Promise<string[]> {
-  const ids: string[] = []
-  const Filters = [
+  return await groupsBy(ec2, [
     { Name: `tag:${TAG.incident}`, Values: [incidentId] }, { Name: `tag:${TAG.instance}`, Values: [instanceId] }, { Name: `tag:${TAG.purpose}`, Values: ['isolation'] }
-  ]
+  ])
+}
+
+async function groupsBy (ec2: EC2Client, Filters: Filter[]): Promise<string[]> {
+  const ids: string[] = []
   for await (const page of paginateDescribeSecurityGroups({ client: ec2 }, { Filters })) ids.push(...page.SecurityGroups?.map(({ GroupId }) => GroupId!) ?? [])
   return ids.sort()
 }
@@ -181,7 +192,7 @@ function looksAt (clients: ContainmentClients, subject: ProofSubject, now: Date)
       findIn: async ({ interfaces }, limited) => {
         const addresses = interfaces.flatMap(({ privateAddresses, ipv6Addresses }) => [...privateAddresses, ...ipv6Addresses])
         const targets: string[] = []
-        await targetMemberships(clients.elbv2, [instanceId, ...addresses], vpcId, ({ targetGroupArn, targetId, port }) => {
+        await targetMemberships(clients.elbv2, [instanceId, ...addresses], vpcIdsOf({ vpcId, interfaces }), ({ targetGroupArn, targetId, port }) => {
           targets.push(`${targetId}${port === undefined ? '' : `:${port}`} in ${targetGroupArn}`)
         }, limited)
         return found(targets.length === 0, targets.sort().join(', ') || 'in no target group')

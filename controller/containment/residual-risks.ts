@@ -8,7 +8,7 @@
  */
 import type { ContainmentPolicy } from '../incident/incident.ts'
 import type { InstanceFacts, Surroundings } from '../triage/target-facts.ts'
-import { planSurroundings, type ActionKind, type Rung } from './plan.ts'
+import { hitBySubnet, planSurroundings, type ActionKind, type Rung } from './plan.ts'
 
 /** What the risks are told from. */
 interface Known {
@@ -46,7 +46,8 @@ const UNTIL_IDLE = 'until they were idle for their time-out: up to five days for
 function network ({ facts, around, policy, rungs, inForce, pathOpen }: Known): string[] {
   const subnetIds = [...new Set(facts.interfaces.map(({ subnetId }) => subnetId))]
   const uncut = subnetIds.filter((subnetId) => !inForce('isolate-subnet', subnetId))
-  const shared = around.subnets.filter(({ subnetId, neighbours }) => neighbours.length > 0 && uncut.includes(subnetId))
+  const shared = around.subnets.map((subnet) => ({ subnetId: subnet.subnetId, others: hitBySubnet(subnet, around) }))
+    .filter(({ subnetId, others }) => others.length > 0 && uncut.includes(subnetId))
   const odd = facts.interfaces.filter(({ kind }) => kind === 'trunk' || kind === 'branch')
   return [
     ...uncut.length > 0
@@ -61,7 +62,7 @@ function network ({ facts, around, policy, rungs, inForce, pathOpen }: Known): s
         ]
       : [],
     ...shared.length > 0 && !rungs.includes('network-acl')
-      ? shared.map(({ subnetId, neighbours }) => `${subnetId} has others in it (${neighbours.join(', ')}), so no network ACL was used there, which would cut open connections at once.`)
+      ? shared.map(({ subnetId, others }) => `${subnetId} has others in it, or may have (${others.join(', ')}), so no network ACL was used there, which would cut open connections at once.`)
       : [],
     ...pathOpen ? ['A way to the endpoints of Systems Manager (port 443) is left until live capture ends; who may use Systems Manager can reach the instance by it, and what the endpoints let through can leave by it.'] : [],
     ...policy.mode === 'ssm' && around.ssmEndpoints.length === 0 && around.unread.every(({ what }) => what !== 'ssmEndpoints')

@@ -15,14 +15,15 @@ const GROUPS_AT_ONCE = 25
 /**
  * Registrations under any of `ids` (the instance's id, or its addresses for groups of type `ip`), told as they
  * are found: an account may have thousands of groups, and what was found before the time is up counts.
+ * @param vpcIds those that the instance has interfaces in
  */
 export async function targetMemberships (
-  elbv2: ElasticLoadBalancingV2Client, ids: string[], vpcId: string, found: (membership: TargetFacts, group: TargetGroup) => void, limited?: Limited
+  elbv2: ElasticLoadBalancingV2Client, ids: string[], vpcIds: string[], found: (membership: TargetFacts, group: TargetGroup) => void, limited?: Limited
 ): Promise<void> {
   const groups: TargetGroup[] = []
   for await (const page of paginateDescribeTargetGroups({ client: elbv2 }, {}, limited)) groups.push(...page.TargetGroups ?? [])
-  // Another VPC may have the same addresses for other machines.
-  const waiting = groups.filter((group) => ['instance', 'ip'].includes(group.TargetType ?? '') && (!group.VpcId || group.VpcId === vpcId))
+  // Any other VPC may have the same addresses for other machines.
+  const waiting = groups.filter((group) => ['instance', 'ip'].includes(group.TargetType ?? '') && (!group.VpcId || vpcIds.includes(group.VpcId)))
   const askOneAfterAnother = async (): Promise<void> => {
     for (let group = waiting.shift(); group; group = waiting.shift()) {
       for (const { Target, TargetHealth } of await healthOf(elbv2, group.TargetGroupArn!, limited)) {

@@ -95,13 +95,14 @@ describe('the survey of what surrounds an instance', () => {
           MinSize: 1,
           MaxSize: 4,
           Instances: [{ InstanceId: 'i-2' }, { InstanceId: 'i-1' }],
+          VPCZoneIdentifier: 'subnet-2,subnet-1',
           TargetGroupARNs: ['arn:tg/b'],
           TrafficSources: [{ Type: 'elbv2', Identifier: 'arn:tg/a' }, { Type: 'elbv2', Identifier: 'arn:tg/b' }, { Type: 'elb', Identifier: 'old' }]
         }]
       })
     })
     assert.deepEqual(facts.autoScaling, {
-      group: 'web', lifecycleState: 'InService', desiredCapacity: 2, minSize: 1, maxSize: 4, members: ['i-1', 'i-2'], targetGroupArns: ['arn:tg/a', 'arn:tg/b']
+      group: 'web', lifecycleState: 'InService', desiredCapacity: 2, minSize: 1, maxSize: 4, members: ['i-1', 'i-2'], subnetIds: ['subnet-1', 'subnet-2'], targetGroupArns: ['arn:tg/a', 'arn:tg/b']
     })
     assert.ok('data' in sections.autoScalingGroup!)
   })
@@ -134,6 +135,16 @@ describe('the survey of what surrounds an instance', () => {
         DescribeTargetHealth: () => ({ TargetHealthDescriptions: [{ Target: { Id: '10.0.0.5', Port: 80 } }] })
       })
       assert.deepEqual(facts.targets, [])
+    })
+
+    it('finds those in the VPC of a further interface', async () => {
+      const elsewhere = { ...FACTS, interfaces: [FACTS.interfaces[0]!, { ...FACTS.interfaces[1]!, vpcId: 'vpc-2' }] }
+      const { facts } = await survey({
+        DescribeTargetGroups: () => ({ TargetGroups: [...groups(1, { VpcId: 'vpc-2', TargetType: 'ip' }), ...groups(1, { TargetGroupArn: 'arn:tg/far', VpcId: 'vpc-3', TargetType: 'ip' })] }),
+        DescribeTargetHealth: () => ({ TargetHealthDescriptions: [{ Target: { Id: '10.0.1.5', Port: 80 } }] })
+      }, {}, elsewhere)
+      assert.deepEqual(facts.targets.map(({ targetGroupArn }) => targetGroupArn), ['arn:tg/0'])
+      assert.deepEqual(facts.subnets.map(({ subnetId, vpcId }) => [subnetId, vpcId]), [['subnet-1', undefined], ['subnet-2', 'vpc-2']])
     })
 
     it('asks no more than 25 of them at once', async () => {

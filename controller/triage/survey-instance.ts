@@ -19,7 +19,7 @@ import { fromAws } from '../aws/aws-errors.ts'
 import type { TriageClients } from './describe-instance.ts'
 import { classicMemberships, targetMemberships } from './load-balancer-memberships.ts'
 import { within, type Limited } from './sections.ts'
-import type { AccessKeyFacts, FlowLogFacts, InstanceFacts, Read, RoleFacts, Sections, Surroundings, TargetFacts } from './target-facts.ts'
+import { vpcIdsOf, type AccessKeyFacts, type FlowLogFacts, type InstanceFacts, type Read, type RoleFacts, type Sections, type Surroundings, type TargetFacts } from './target-facts.ts'
 import { principalsOf } from './trust-policy.ts'
 
 type Parts = Omit<Surroundings, 'unread'>
@@ -129,6 +129,7 @@ const READERS: Readers = {
       minSize: described.MinSize!,
       maxSize: described.MaxSize!,
       members: described.Instances?.map(({ InstanceId }) => InstanceId!).sort() ?? [],
+      subnetIds: (described.VPCZoneIdentifier ?? '').split(',').map((id) => id.trim()).filter(Boolean).sort(),
       targetGroupArns: [...new Set([
         ...described.TargetGroupARNs ?? [],
         ...described.TrafficSources?.filter(({ Type }) => Type === 'elbv2').map(({ Identifier }) => Identifier!) ?? []
@@ -140,7 +141,7 @@ const READERS: Readers = {
     const addresses = facts.interfaces.flatMap(({ privateAddresses, ipv6Addresses }) => [...privateAddresses, ...ipv6Addresses])
     const targets: TargetFacts[] = []
     const groups = new Map<string, unknown>()
-    await targetMemberships(elbv2, [facts.instanceId, ...addresses], facts.vpcId, (membership, group) => {
+    await targetMemberships(elbv2, [facts.instanceId, ...addresses], vpcIdsOf(facts), (membership, group) => {
       targets.push(membership)
       groups.set(membership.targetGroupArn, group)
       found([...targets].sort((a, b) => sortKey(a).localeCompare(sortKey(b))))
@@ -191,7 +192,8 @@ const READERS: Readers = {
   },
 
   subnets: async ({ ec2, facts, limited, keep }, found) => {
-    const subnetIds = [...new Set(facts.interfaces.map(({ subnetId }) => subnetId))].sort()
+    const vpcs = new Map(facts.interfaces.map(({ subnetId, vpcId }) => [subnetId, vpcId]))
+    const subnetIds = [...vpcs.keys()].sort()
     const own = new Set(facts.interfaces.map(({ interfaceId }) => interfaceId))
     const [acls, interfaces] = await Promise.all([
       collect(paginateDescribeNetworkAcls({ client: ec2 }, { Filters: [{ Name: 'association.subnet-id', Values: subnetIds }] }, limited), (page) => page.NetworkAcls),
@@ -201,8 +203,10 @@ const READERS: Readers = {
     found(subnetIds.map((subnetId) => {
       const association = acls.flatMap(({ Associations = [] }) => Associations).find(({ SubnetId }) => SubnetId === subnetId)
       if (!association) throw new Error(`EC2 names no network ACL of ${subnetId}`)
+      const vpcId = vpcs.get(subnetId)
       return {
         subnetId,
+        ...vpcId !== undefined && { vpcId },
         networkAclId: association.NetworkAclId!,
         associationId: association.NetworkAclAssociationId!,
         neighbours: interfaces.filter((each) => each.SubnetId === subnetId && !own.has(each.NetworkInterfaceId!)).map(inWords).sort()

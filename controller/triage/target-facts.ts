@@ -60,6 +60,11 @@ export interface InstanceFacts {
   tags: Record<string, string>
 }
 
+/** Its own VPC first, then those that it has further interfaces in. */
+export function vpcIdsOf ({ vpcId, interfaces }: Pick<InstanceFacts, 'vpcId' | 'interfaces'>): string[] {
+  return [...new Set([vpcId, ...interfaces.map((each) => each.vpcId ?? vpcId)])]
+}
+
 export interface AutoScalingFacts {
   group: string
   lifecycleState: string
@@ -68,6 +73,8 @@ export interface AutoScalingFacts {
   maxSize: number
   /** Ids of all its instances, sorted. */
   members: string[]
+  /** Subnets that it starts instances in, sorted; empty when it names none. */
+  subnetIds: string[]
   /** Arns of the target groups it registers its instances with. */
   targetGroupArns: string[]
 }
@@ -90,6 +97,8 @@ export interface RoleFacts {
 
 export interface SubnetFacts {
   subnetId: string
+  /** Where it is in another VPC than the instance. */
+  vpcId?: string
   networkAclId: string
   /** Of the subnet with its network ACL. */
   associationId: string

@@ -259,6 +259,16 @@ describe('The proof of containment', function () {
     assert.deepEqual(failing(await prove(subject)), [`subnet-denies-all ${own}`])
   })
 
+  it('finds that the isolation group was deleted, though what is gone has no rules', async () => {
+    const machine = await world.machine(network)
+    const { subject, context } = await contain(machine)
+    await ec2().send(new EC2.ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId: machine.interfaceIds[0]!, Groups: [await world.securityGroup(network.vpcId, 'meanwhile')] }))
+    await ec2().send(new EC2.DeleteSecurityGroupCommand({ GroupId: context.isolationGroupId! }))
+    const proof = await prove(subject)
+    assert.deepEqual(failing(proof).sort(), [`interface-isolated ${machine.interfaceIds[0]}`, 'isolation-group-empty'])
+    assert.match(proof.checks.find(({ name }) => name === 'isolation-group-empty')!.observed, /does not exist any more/)
+  })
+
   it('asks for nothing that policy kept', async () => {
     const app = await role(world)
     const { subject } = await contain(await world.machine(network, { instanceProfile: app.profileName }), {
