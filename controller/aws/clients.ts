@@ -26,7 +26,7 @@ type Credentials = ReturnType<typeof fromTemporaryCredentials>
 interface ClientConfig {
   region: string
   credentials?: Credentials
-  retryMode: 'adaptive'
+  retryMode: 'adaptive' | 'standard'
   maxAttempts: number
   requestHandler: { connectionTimeout: number, requestTimeout: number, throwOnRequestTimeout: boolean }
 }
@@ -89,8 +89,9 @@ export class AwsClients {
     const client = new Client({
       region: scope.region,
       ...phase !== 'controller' && { credentials: this.#assume(scope, phase) },
-      // AWS SDKs "Retry behavior": adaptive mode slows a client down when the service throttles it.
-      retryMode: 'adaptive',
+      // AWS SDKs "Retry behavior": adaptive mode slows a client down when the service throttles it. One incident's
+      // containment must not wait for the calls of another.
+      retryMode: phase === 'contain' ? 'standard' : 'adaptive',
       maxAttempts,
       requestHandler: { connectionTimeout: 5_000, requestTimeout: requestTimeoutMs, throwOnRequestTimeout: true }
     })

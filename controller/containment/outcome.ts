@@ -29,13 +29,24 @@ export function cutOffAt (actions: ContainmentAction[]): string | undefined {
 /** What keeps a host cut off for as long as it stands. */
 const CUTS: readonly string[] = ['isolate-interface', 'isolate-subnet', 'block-dns']
 
-/** Whether something that release begins with still keeps the host from being reached. */
+/** Whether something that release begins with still keeps the host from being reached, or an interface has none of its groups back. */
 export function isCutOff (actions: ContainmentAction[]): boolean {
-  return actions.some(({ action, state, before }) => CUTS.includes(action) && before !== undefined && (state === 'done' || state === 'failed'))
+  return actions.some(({ action, state, before, now }) => {
+    if (!CUTS.includes(action) || before === undefined) return false
+    if (state === 'done' || state === 'failed') return true
+    // Somebody else's quarantine, for example; an interface that is gone has no groups at all.
+    const groupsIn = (of: unknown): string[] => (of as { securityGroupIds?: string[] } | undefined)?.securityGroupIds ?? []
+    const groups = groupsIn(now)
+    return action === 'isolate-interface' && groups.length > 0 && !groups.some((group) => groupsIn(before).includes(group))
+  })
 }
 
-/** `released` when nothing of ours cuts the host off any more and nothing failed; what is gone is only noted. */
+/**
+ * `released` when nothing of ours cuts the host off any more and nothing failed; what is gone, or was changed by
+ * somebody else, is only noted.
+ */
 export function releaseState (actions: ContainmentAction[]): Containment['state'] {
-  const failed = actions.some(({ state, before, error }) => state !== 'undone' && before !== undefined && error !== undefined)
-  return isCutOff(actions) || failed ? 'partial' : 'released'
+  const left = actions.some(({ action, state, before, error }) =>
+    before !== undefined && state !== 'undone' && (error !== undefined || (CUTS.includes(action) && (state === 'done' || state === 'failed'))))
+  return left ? 'partial' : 'released'
 }

@@ -6,7 +6,7 @@ import { attempt } from '../aws/aws-errors.ts'
 import { controllerActor, type Custody } from '../incident/custody.ts'
 import { codeOf, ERRORS, messageOf } from '../incident/errors.ts'
 import type { ContainmentAction } from '../incident/incident.ts'
-import type { ActionContext, Recorded } from './actions/action.ts'
+import type { ActionContext, Recorded, State } from './actions/action.ts'
 import { ACTIONS } from './actions/registry.ts'
 import { KINDS, type ActionKind, type PlannedAction } from './plan.ts'
 
@@ -22,9 +22,12 @@ export function plannedOf (action: ContainmentAction, more: Record<string, unkno
 /** They only close what another action opened. */
 const NOTHING_TO_UNDO: readonly string[] = ['remove-untracking-group', 'close-ssm-path']
 
-/** Whether there is anything of an action to take back: it was begun, and it changed something or may have. */
+/**
+ * Whether there is anything of an action to take back: it was begun, and it changed something or may have. What read
+ * back as unchanged may have: AWS can show a change late.
+ */
 export function canUndo ({ action, state, before }: ContainmentAction): boolean {
-  return before !== undefined && (state === 'done' || state === 'failed') && !NOTHING_TO_UNDO.includes(action)
+  return before !== undefined && ['done', 'unchanged', 'failed'].includes(state) && !NOTHING_TO_UNDO.includes(action)
 }
 
 /** Actions in the order in which release takes them back: the plan's, backwards. */
@@ -47,7 +50,7 @@ export async function previewUndo (context: ActionContext, action: ContainmentAc
   const preview = { action: action.action, resource: action.resource, before: action.before }
   try {
     const now = await attempt(`reading ${action.resource}`, () => ACTIONS[planned.kind].observe(context, planned))
-    const effect = isDeepStrictEqual(now, action.before) ? 'nothing-to-do' : action.after === undefined || isDeepStrictEqual(now, action.after) ? 'restores' : 'changed-since'
+    const effect = isDeepStrictEqual(now, action.before) ? 'nothing-to-do' : action.state !== 'done' || isDeepStrictEqual(now, action.after) ? 'restores' : 'changed-since'
     return { ...preview, effect, now }
   } catch (error) {
     return { ...preview, effect: 'not-readable', error: { code: codeOf(error), message: messageOf(error) } }
@@ -68,8 +71,8 @@ export async function undoAction (
     key: `${action.key}:undo-intent/${occasion}`, actor: ACTOR, action: 'release.intent', detail: { ...about, before: action.before, after: action.after ?? null }
   })
   const { after, undone } = await attempt(doing, async () => {
-    // Of an action that failed nobody knows how far it got: what stands there now counts as its doing.
-    const after = action.after ?? await ACTIONS[planned.kind].observe(context, planned)
+    // Of an action that failed, or showed no change, nobody knows how far it got: what stands there now counts as its doing.
+    const after = action.state === 'done' ? action.after as State : await ACTIONS[planned.kind].observe(context, planned)
     return { after, undone: await ACTIONS[planned.kind].undo(context, planned, { before: action.before, after } as Recorded) }
   })
   const { now, restored, note } = undone
@@ -78,8 +81,8 @@ export async function undoAction (
   await custody.append(context.incidentId, {
     key: `${action.key}:undone/${occasion}`, actor: ACTOR, action: 'release.result', detail: { ...about, restored, now, ...note !== undefined && { note } }
   })
-  const { note: _note, error: _error, ...rest } = action
-  return { ...rest, ...!left && { state: 'undone' as const }, ...note !== undefined && { note } }
+  const { note: _note, error: _error, now: _now, ...rest } = action
+  return { ...rest, now, ...!left && { state: 'undone' as const }, ...note !== undefined && { note } }
 }
 
 /** The record of an action that could not be taken back. */

@@ -74,11 +74,13 @@ export class IncidentStore {
       'Some of these instances are in other open incidents; open one for the rest only.', { extra: { openIncidents: held } })
   }
 
-  /** The open incident that has the instance, by its id. */
-  async holderOf ({ accountId, region, instanceId }: Pick<Target, 'accountId' | 'region' | 'instanceId'>): Promise<string | undefined> {
-    const { rows } = await this.#pool.query<{ incident_id: string }>(
-      'SELECT incident_id FROM open_targets WHERE account_id = $1 AND region = $2 AND instance_id = $3', [accountId, region, instanceId])
-    return rows[0]?.incident_id
+  /** A later incident that contains the instance, open or closed; ids are ordered by time. */
+  async laterHolderOf (id: string, { accountId, region, instanceId }: Pick<Target, 'accountId' | 'region' | 'instanceId'>): Promise<string | undefined> {
+    const { rows } = await this.#pool.query<{ document: Incident }>(
+      'SELECT document FROM incidents WHERE id > $1 AND document @> $2 ORDER BY id DESC', [id, { targets: [{ accountId, region, instanceId }] }])
+    const holds = ({ targets }: Incident): boolean => targets.some((target) =>
+      target.instanceId === instanceId && target.accountId === accountId && target.region === region && target.containment.state !== 'released')
+    return rows.find(({ document }) => holds(document))?.document.id
   }
 
   /** Incidents, also closed ones, with a decision that is approved and not carried out. */

@@ -140,6 +140,11 @@ export async function statusOf (workflowId: string): Promise<string | undefined>
   return (await DBOS.getWorkflowStatus(workflowId))?.status
 }
 
+/** Whether a workflow was started and has not ended. */
+export async function isRunning (workflowId: string): Promise<boolean> {
+  return ['PENDING', 'ENQUEUED', 'DELAYED'].includes(await statusOf(workflowId) ?? '')
+}
+
 export interface DurableLog {
   info: (entry: unknown) => void
   debug: (entry: unknown) => void

@@ -45,6 +45,7 @@ export const ContainmentAction = Type.Object({
   before: Type.Optional(Type.Unknown()),
   after: Type.Optional(Type.Unknown()),
   error: Type.Optional(Type.Object({ code: Type.String(), message: Type.String(), whatToDo: Type.Optional(Type.String()) })),
+  now: Type.Optional(Type.Unknown({ description: 'What release left standing there' })),
   note: Type.Optional(Type.String({ description: 'What a person should know of it: what it could not do whole, what release could not bring back' }))
 })
 export type ContainmentAction = Static<typeof ContainmentAction>
@@ -62,6 +63,7 @@ export const Containment = Type.Object({
   state: Type.Enum(['pending', 'contained', 'partial', 'failed', 'released']),
   mode: Type.Optional(Type.Enum(['full', 'ssm'], { description: 'ssm: a way to the endpoints of Systems Manager is left for live capture' })),
   generation: Type.Optional(Type.Integer({ minimum: 1, description: 'Counts containments; a release ends one' })),
+  approvedRungs: Type.Optional(Type.Array(Type.String(), { description: 'Further rungs that a second person approved for this containment' })),
   underway: Type.Optional(Type.String({ description: 'Id of the workflow that is changing the containment now' })),
   containedAt: Type.Optional(Timestamp),
   actions: Type.Array(ContainmentAction),
@@ -208,6 +210,7 @@ export const Decision = Type.Object({
   kind: Type.Enum(['release', 'escalate']),
   instanceIds: Type.Array(Type.String()),
   parameters: Type.Optional(Type.Record(Type.String(), Type.Unknown(), { description: '`rungs` of an escalation, `keepReplacement` of a release' })),
+  generations: Type.Optional(Type.Record(Type.String(), Type.Integer(), { description: 'Of each instance\'s containment, when it was asked for' })),
   comment: Type.String(),
   requestedBy: Type.String(),
   requestedAt: Timestamp,

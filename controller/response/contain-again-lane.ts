@@ -28,16 +28,16 @@ export function registerContainAgain ({ incidents, notifier }: ResponseParts, co
     const { ticket, plan, targets } = await step('again.read', POLICY.record, () => incidents.get(incidentId))
     const running: Array<Running<Containment['state']>> = []
     for (const target of targets.filter(({ instanceId }) => instanceIds.includes(instanceId))) {
-      const { state, generation = 1 } = target.containment
+      const { instanceId, accountId, region, vpcId, containment } = target
       const input = {
         incidentId,
         ticket,
-        target,
+        target: { instanceId, accountId, region, ...vpcId !== undefined && { vpcId } },
         policy: { ...plan.containment, ...mode && { mode } },
         rungs,
-        captureEnded: mode === 'full' || (mode === undefined && target.containment.mode === 'full'),
-        // After a release the instance is contained anew, from the state it is in now.
-        generation: state === 'released' ? generation + 1 : generation,
+        captureEnded: mode === 'full' || (mode === undefined && containment.state !== 'released' && containment.mode === 'full'),
+        onWord: true,
+        claimedAs: againId(incidentId, occasion),
         occasion
       }
       running.push(await start(contain, containmentId(input), input))

@@ -8,14 +8,14 @@ import { ulid } from 'ulid'
 import type { ActionContext } from '../containment/actions/action.ts'
 import { canUndo, previewUndo, undoOrder, type UndoPreview } from '../containment/undo-action.ts'
 import { offeredRungs, planSurroundings, type PlannedAction, type Rung } from '../containment/plan.ts'
-import { start, statusOf } from '../durable/durable.ts'
+import { isRunning, start } from '../durable/durable.ts'
 import { CleanroomError } from '../incident/errors.ts'
 import type { ContainmentAction, ContainmentPolicy, Decision, Incident, Target } from '../incident/incident.ts'
 import { readInstance } from '../triage/read-instance.ts'
 import { surveyInstance } from '../triage/survey-instance.ts'
 import { actionContext, vpcOf } from './containment-context.ts'
 import { againId } from './contain-again-lane.ts'
-import { withProfile } from './containment-lane.ts'
+import { withProfile } from './containment-record.ts'
 import type { Asker } from './incident-service.ts'
 import type { ResponseParts } from './parts.ts'
 import { releaseId } from './release-lane.ts'
@@ -119,6 +119,7 @@ export class ContainmentService {
   async #ask (id: string, kind: Decision['kind'], { instanceIds, comment }: Whom & { comment: string }, parameters: Record<string, unknown>, preview: unknown, asker: Asker): Promise<{ decision: Decision, incident: Incident }> {
     const incident = await this.#parts.incidents.get(id)
     const targets = chosen(incident, instanceIds)
+    if (kind === 'escalate' && ['closing', 'closed'].includes(incident.phase)) throw new CleanroomError('CONFLICT', `Incident ${id} is ${incident.phase}.`, { extra: { phase: incident.phase } })
     if (kind === 'escalate' && !targets.every(isContained)) throw new CleanroomError('NOT_CONTAINED', 'Further rungs come after the first containment.')
     await this.#requireFree(id, targets)
     const decision: Decision = {
@@ -126,6 +127,7 @@ export class ContainmentService {
       kind,
       instanceIds: targets.map(({ instanceId }) => instanceId),
       parameters,
+      generations: Object.fromEntries(targets.map(({ instanceId, containment }) => [instanceId, containment.generation!])),
       comment,
       requestedBy: asker.subject,
       requestedAt: new Date().toISOString(),
@@ -155,27 +157,44 @@ export class ContainmentService {
     if (known.state !== 'awaiting-approval' && !repeated) {
       throw new CleanroomError('DECISION_MADE', `Decision ${decisionId} is ${known.state}, by ${known.decidedBy!}.`, { extra: { state: known.state } })
     }
-    const record = async (): Promise<void> => {
-      await this.#parts.custody.append(id, {
-        key: `decision/${decisionId}:decided`, actor: asker.subject, action: approve ? 'decision.approved' : 'decision.refused', detail: { decisionId, kind: known.kind, comment }
-      })
-    }
+    // Under the incident's lock: of two answers at once the second finds the decision made.
     const decide = (incident: Incident): void => {
-      Object.assign(decisionOf(incident, decisionId), { state: approve ? 'approved' : 'refused', decidedBy: asker.subject, decidedAt: new Date().toISOString(), decisionComment: comment })
+      const decision = decisionOf(incident, decisionId)
+      if (decision.state !== 'awaiting-approval') throw new CleanroomError('DECISION_MADE', `Decision ${decisionId} was made meanwhile.`)
+      Object.assign(decision, { state: approve ? 'approved' : 'refused', decidedBy: asker.subject, decidedAt: new Date().toISOString(), decisionComment: comment })
     }
-    if (!approve) {
-      await record()
-      return repeated ? await this.#parts.incidents.get(id) : await this.#parts.incidents.update(id, decide, { type: 'decision.refused', data: { decisionId } })
+    if (!repeated && approve) {
+      await this.#requireAsItWas(id, known)
+      await this.#claim(id, known.instanceIds, workflowOf(id, known), decide)
+    } else if (!repeated) {
+      await this.#parts.incidents.update(id, decide, { type: 'decision.refused', data: { decisionId } })
     }
-    if (!repeated) {
-      await this.#claim(id, known.instanceIds, workflowOf(id, known), (incident) => {
-        if (decisionOf(incident, decisionId).state !== 'awaiting-approval') throw new CleanroomError('DECISION_MADE', `Decision ${decisionId} was made meanwhile.`)
-        decide(incident)
-      })
-    }
-    await record()
-    await this.#carryOut(id, known)
+    const decided = decisionOf(await this.#parts.incidents.get(id), decisionId)
+    if (decided.state === 'refused') await this.#recordDecision(id, decided)
+    else await this.#carryOut(id, decided)
     return await this.#parts.incidents.get(id)
+  }
+
+  /** What is approved must still be what was asked for. @throws CleanroomError CONFLICT */
+  async #requireAsItWas (id: string, { kind, generations = {}, instanceIds, parameters, preview }: Decision): Promise<void> {
+    const { targets, phase } = await this.#parts.incidents.get(id)
+    const changed = targets.find(({ instanceId, containment }) => instanceIds.includes(instanceId) && containment.generation !== generations[instanceId])
+    if (changed) throw new CleanroomError('CONFLICT', `${changed.instanceId} was released or contained anew since this was asked for; ask again.`)
+    if (kind === 'release') return
+    if (phase === 'closing' || phase === 'closed') throw new CleanroomError('CONFLICT', `Incident ${id} is ${phase}.`, { extra: { phase } })
+    const known = new Set((preview as EscalationPreview).targets.flatMap(({ hits }) => hits))
+    const now = await this.previewEscalation(id, { instanceIds, rungs: parameters!.rungs as Rung[] })
+    const strangers = now.targets.flatMap(({ hits }) => hits).filter((hit) => !known.has(hit))
+    if (strangers.length > 0) throw new CleanroomError('CONFLICT', `It would hit ${strangers.join(', ')} now, too; ask again.`, { extra: { hits: strangers } })
+  }
+
+  async #recordDecision (id: string, { id: decisionId, kind, state, decidedBy, decisionComment }: Decision): Promise<void> {
+    await this.#parts.custody.append(id, {
+      key: `decision/${decisionId}:decided`,
+      actor: decidedBy!,
+      action: state === 'refused' ? 'decision.refused' : 'decision.approved',
+      detail: { decisionId, kind, comment: decisionComment }
+    })
   }
 
   /** Takes up every approved decision that a controller died before it could start. */
@@ -186,6 +205,7 @@ export class ContainmentService {
   }
 
   async #carryOut (id: string, decision: Decision): Promise<void> {
+    await this.#recordDecision(id, decision)
     const { id: decisionId, instanceIds } = decision
     if (decision.kind === 'release') await start(this.#response.release, workflowOf(id, decision), { incidentId: id, decisionId })
     else await start(this.#response.containAgain, workflowOf(id, decision), { incidentId: id, instanceIds, occasion: decisionId, rungs: decision.parameters!.rungs as Rung[], decisionId })
@@ -210,10 +230,11 @@ export class ContainmentService {
     for (const target of targets) {
       const { instanceId, containment } = target
       // One whose workflow has ended, however, holds nobody up.
-      const running = containment.underway !== undefined && ['PENDING', 'ENQUEUED'].includes(await statusOf(containment.underway) ?? '')
-      if (running || containment.state === 'pending') throw underway(instanceId)
-      const holder = await this.#parts.incidents.holderOf(target)
-      if (holder !== undefined && holder !== id) {
+      const running = containment.underway !== undefined && await isRunning(containment.underway)
+      // Before its first containment an instance is the response's own.
+      if (running || containment.generation === undefined) throw underway(instanceId)
+      const holder = await this.#parts.incidents.laterHolderOf(id, target)
+      if (holder !== undefined) {
         throw new CleanroomError('HELD_BY_ANOTHER_INCIDENT', `${instanceId} is contained by incident ${holder}, too.`, { extra: { incidentId: holder } })
       }
     }
@@ -224,8 +245,9 @@ function underway (instanceId: string): CleanroomError {
   return new CleanroomError('CONTAINMENT_UNDERWAY', `The containment of ${instanceId} is being changed now.`)
 }
 
+/** Whether something is left to take back, also after a release that could not do all of it. */
 function isContained ({ containment: { state, actions } }: Target): boolean {
-  return state !== 'pending' && state !== 'released' && actions.some(canUndo)
+  return state !== 'pending' && actions.some(canUndo)
 }
 
 function workflowOf (id: string, { id: decisionId, kind }: Decision): string {

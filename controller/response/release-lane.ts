@@ -19,6 +19,8 @@ import { POLICY } from './step-policies.ts'
 /** What hands the instance to something that checks its health. */
 const RETURNS_TO_SERVICE: readonly string[] = ['leave-auto-scaling', 'leave-target-group', 'leave-classic-load-balancer']
 
+interface Released { state: Containment['state'], notes: string[] }
+
 export interface ReleaseInput { incidentId: string, decisionId: string }
 
 export function releaseId (incidentId: string, decisionId: string): string {
@@ -39,22 +41,32 @@ export function registerRelease (parts: ResponseParts): Workflow<[ReleaseInput],
       }
     })
     try {
-      const states: Array<Containment['state']> = []
-      for (const target of targets) states.push(await releaseTarget(parts, { incidentId, ticket, decision }, target))
+      const states: Released[] = []
+      for (const target of targets) {
+        try {
+          states.push(await releaseTarget(parts, { incidentId, ticket, decision }, target))
+        } catch (error) {
+          if (belongsToEngine(error)) throw error
+          const { message } = failureOf(error)
+          await step(`release.broken/${target.instanceId}`, POLICY.record, () => broken(parts, incidentId, target.instanceId))
+          states.push({ state: 'partial', notes: [`${target.instanceId}: ${message}`] })
+        }
+      }
+      const notes = states.flatMap((each) => each.notes)
       // What was sealed at closure stays valid; the seal is set again behind the release.
       if (closed) await step('release.seal', POLICY.store, async () => { await manifests.seal(incidentId) })
-      await step('release.end', POLICY.notify, () => end(parts, incidentId, decision, states.every((state) => state === 'released') ? undefined : PARTIAL))
+      await step('release.end', POLICY.notify, () => end(parts, incidentId, decision, notes, states.every(({ state }) => state === 'released') ? undefined : PARTIAL))
     } catch (error) {
       if (belongsToEngine(error)) throw error
       const { code, message } = failureOf(error)
-      await step('release.failed', POLICY.notify, () => end(parts, incidentId, decision, { code, message }))
+      await step('release.failed', POLICY.notify, () => end(parts, incidentId, decision, [], { code, message }))
     }
   })
 }
 
 const PARTIAL = { code: 'AWS_ERROR', message: 'Not everything could be taken back; see the notes and errors of the actions. Ask for release again once the cause is mended.' }
 
-async function releaseTarget (parts: ResponseParts, { incidentId, ticket, decision }: { incidentId: string, ticket: string, decision: Decision }, target: Target): Promise<Containment['state']> {
+async function releaseTarget (parts: ResponseParts, { incidentId, ticket, decision }: { incidentId: string, ticket: string, decision: Decision }, target: Target): Promise<Released> {
   const { clients, custody } = parts
   const { instanceId, containment } = target
   const contextOf = (action: ContainmentAction): ActionContext => actionContext(clients, { incidentId, ticket, target }, containment.actions, vpcOf(action, target.vpcId))
@@ -79,6 +91,7 @@ async function releaseTarget (parts: ResponseParts, { incidentId, ticket, decisi
     await step(`release.record/${action.action}/${action.resource}`, POLICY.record, () => put(parts, incidentId, instanceId, result))
   }
   const context = actionContext(clients, { incidentId, ticket, target }, containment.actions, target.vpcId)
+  const results = undone.map(({ key }) => latest.get(key)!)
   const proof: Proof = await step(`release.prove/${instanceId}`, POLICY.contain, async () => await proveRelease(context, undone.map((action) => ({
     planned: plannedOf(action), before: action.before as Record<string, unknown>
   })), new Date()))
@@ -94,10 +107,16 @@ async function releaseTarget (parts: ResponseParts, { incidentId, ticket, decisi
       const changed = targets.find((each) => each.instanceId === instanceId)!.containment
       changed.state = state
       changed.release = { at: new Date().toISOString(), decisionId: decision.id, requestedBy: decision.requestedBy, approvedBy: decision.decidedBy!, proof }
-      delete changed.underway
     }, { type: 'containment.released', data: { instanceId, state, ok: proof.ok } })
   })
-  return state
+  return { state, notes: results.flatMap(({ action, resource, note, error }) => note ?? error ? [`${action} on ${resource}: ${note ?? error!.message}`] : []) }
+}
+
+/** What was taken back stays so; nobody could say whether all of it is. */
+async function broken ({ incidents }: ResponseParts, incidentId: string, instanceId: string): Promise<void> {
+  await incidents.update(incidentId, ({ targets }) => {
+    targets.find((each) => each.instanceId === instanceId)!.containment.state = 'partial'
+  }, { type: 'containment.released', data: { instanceId, state: 'partial', ok: false } })
 }
 
 /** Why an action must not be taken back while others could not be. */
@@ -105,7 +124,7 @@ function whyLeft ({ action }: ContainmentAction, latest: ContainmentAction[]): s
   // A load balancer would find it unhealthy, and Auto Scaling would terminate it.
   if (RETURNS_TO_SERVICE.includes(action) && isCutOff(latest)) return 'Left as it is: the instance is still cut off.'
   // What opens access is permitted on machines in quarantine alone; a second release needs the tag.
-  if (action === 'tag-quarantined' && latest.some(({ error, state }) => error !== undefined && state !== 'undone')) return 'Left as it is: something else could not be taken back yet.'
+  if (action === 'tag-quarantined' && latest.some(({ error, state, before }) => before !== undefined && error !== undefined && state !== 'undone')) return 'Left as it is: something else could not be taken back yet.'
   return undefined
 }
 
@@ -116,7 +135,7 @@ async function put ({ incidents }: ResponseParts, incidentId: string, instanceId
   }, { type: 'containment.action', data: { instanceId, action: action.action, resource: action.resource, state: action.state } })
 }
 
-async function end ({ incidents, notifier }: ResponseParts, incidentId: string, decision: Decision, error?: { code: string, message: string }): Promise<void> {
+async function end ({ incidents, notifier }: ResponseParts, incidentId: string, decision: Decision, notes: string[], error?: { code: string, message: string }): Promise<void> {
   const incident = await incidents.update(incidentId, ({ targets, decisions }) => {
     const decided = decisions!.find(({ id }) => id === decision.id)!
     decided.state = error ? 'failed' : 'done'
@@ -125,7 +144,7 @@ async function end ({ incidents, notifier }: ResponseParts, incidentId: string, 
   }, { type: 'decision.done', data: { decisionId: decision.id, kind: decision.kind, ok: error === undefined } })
   await notifier.tell(incident, {
     subject: `Incident ${incidentId}: release ${error ? 'is not complete' : 'is done'}`,
-    message: `${decision.instanceIds.join(', ')}: ${error?.message ?? 'everything containment had changed is as it was before.'}`,
-    urgent: error !== undefined
+    message: [`${decision.instanceIds.join(', ')}: ${error?.message ?? 'released.'}`, ...notes.length > 0 ? notes : error ? [] : ['Everything containment had changed is as it was before.']].join('\n'),
+    urgent: error !== undefined || notes.length > 0
   })
 }

@@ -23,7 +23,7 @@ import { analysisWorkflowId, registerAnalysis, type AnalysisInput } from './anal
 import { guarded, insist } from './attention.ts'
 import { registerClosure } from './closure-lane.ts'
 import { registerContainAgain, type AgainInput } from './contain-again-lane.ts'
-import { containmentId, registerContainment } from './containment-lane.ts'
+import { containmentId, registerContainment, type Contain } from './containment-lane.ts'
 import { registerLiveCaptureEnd } from './live-capture-lane.ts'
 import type { ResponseParts } from './parts.ts'
 import { registerRelease, type ReleaseInput } from './release-lane.ts'
@@ -54,11 +54,11 @@ export function registerResponse (parts: ResponseParts): Response {
   const triage = registerTriage(parts)
   const survey = registerSurvey(parts)
   const describe = registerDescription(parts, survey)
-  const contain = registerContainment(parts, survey)
+  const watchTraffic = registerTraffic(parts)
+  const contain: Contain = registerContainment(parts, survey, () => ({ endLiveCapture, watchTraffic }))
   const containAgain = registerContainAgain(parts, contain)
   const release = registerRelease(parts)
   const endLiveCapture = registerLiveCaptureEnd(parts, contain)
-  const watchTraffic = registerTraffic(parts, survey)
   const acquire = registerAcquisition(parts)
   const prepareRoom = registerPrepareRoom(parts)
   const fillRoom = registerFillRoom(parts)
@@ -90,7 +90,7 @@ export function registerResponse (parts: ResponseParts): Response {
     const { accessKeyIds } = policy
     const lane = {
       contain: ({ facts, prepared }: Triaged) => (attempt: number) => {
-        const input = { incidentId, ticket, target: facts, policy, rungs: [], captureEnded: false, generation: 1, occasion: String(attempt), ...attempt === 1 && { facts, prepared } }
+        const input = { incidentId, ticket, target: idOf(facts), policy, rungs: [], captureEnded: false, onWord: false, occasion: String(attempt), ...attempt === 1 && { facts, prepared } }
         return start(contain, containmentId(input), input)
       },
       describe: ({ facts, sections }: Triaged) => (attempt: number) =>
@@ -120,12 +120,7 @@ export function registerResponse (parts: ResponseParts): Response {
     await enter('containing')
 
     for (const { triaged, containing } of lanes) {
-      const { facts } = triaged
-      await insist(parts, incidentId, `contain ${facts.instanceId}`, 'containing', containing, lane.contain(triaged))
-      await start(watchTraffic, `watch-traffic/${incidentId}/${facts.instanceId}`, { incidentId, facts, accessKeyIds })
-      if (policy.mode === 'ssm') {
-        await start(endLiveCapture, `end-live-capture/${incidentId}/${facts.instanceId}`, { incidentId, ticket, target: facts, policy })
-      }
+      await insist(parts, incidentId, `contain ${triaged.facts.instanceId}`, 'containing', containing, lane.contain(triaged))
     }
     await enter('acquiring')
     const disks: InstanceDisks[] = []
@@ -164,15 +159,22 @@ export function registerResponse (parts: ResponseParts): Response {
     await guarded(parts, incidentId, async () => { await insist(parts, incidentId, 'close', 'closing', await run(1), run) })
   })
 
-  /** Giving an incident up never leaves an instance half cut off. */
+  /** Giving an incident up never leaves an instance half cut off, or a way to Systems Manager open. */
   async function finishContainment (incidentId: string): Promise<void> {
     const { targets, ticket, plan } = await step('cancel.read', POLICY.record, () => parts.incidents.get(incidentId))
     const running: Array<Running<string>> = []
-    for (const target of targets.filter(({ containment }) => containment.state === 'pending')) {
-      const input = { incidentId, ticket, target: idOf(target), policy: plan.containment, rungs: [], captureEnded: true, generation: 1, occasion: 'cancelled' }
+    for (const target of targets.filter(({ containment: { state, mode } }) => state === 'pending' || state === 'failed' || mode === 'ssm')) {
+      const input = { incidentId, ticket, target: idOf(target), policy: plan.containment, rungs: [], captureEnded: true, onWord: false, occasion: 'cancelled' }
       running.push(await start(contain, containmentId(input), input))
     }
     for (const each of running) await each.outcome()
+    await step('cancel.watching-ends', POLICY.record, async () => {
+      await parts.incidents.update(incidentId, (incident) => {
+        for (const { containment: { traffic } } of incident.targets) {
+          if (traffic?.state === 'watching') Object.assign(traffic, { state: 'not-known', detail: 'The incident was cancelled before its flow logs said anything.' })
+        }
+      })
+    })
   }
 
   return { respond, analyse, containAgain, release, cancel }

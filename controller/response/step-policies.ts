@@ -29,6 +29,7 @@ export const WAIT = {
   trafficMs: 20 * MINUTE,
   liveCaptureMs: 60 * MINUTE,
   liveCapturePollMs: 2 * SECOND,
+  turnPollMs: SECOND,
   workstationOnlineMs: 10 * MINUTE,
   workstationPollMs: 2 * SECOND,
   reviewReminderMs: 24 * 60 * MINUTE,

@@ -6,6 +6,7 @@
  */
 import { performAction } from '../containment/perform-action.ts'
 import { preparations, type PlannedAction } from '../containment/plan.ts'
+import { undoAction } from '../containment/undo-action.ts'
 import { start, step, valueOf, workflow, type Workflow } from '../durable/durable.ts'
 import { controllerActor } from '../incident/custody.ts'
 import type { AwsClients } from '../aws/clients.ts'
@@ -47,8 +48,15 @@ export function registerTriage (parts: ResponseParts): Workflow<[TriageInput], T
       settled(step(`triage.read/${target.instanceId}`, POLICY.describe, () => readInstance(triageClients(parts.clients, target), target, target.instanceId, new Date()))),
       ...ready.map((planned) => settled(step(`triage.${planned.kind}/${target.instanceId}`, POLICY.contain, () => prepare(parts, input, planned))))
     ])
-    if ('error' in read) throw read.error
-    return { ...read.value, prepared: prepared.flatMap((each) => 'value' in each && each.value ? [each.value] : []) }
+    const made = prepared.flatMap((each) => 'value' in each && each.value ? [each.value] : [])
+    if ('error' in read) {
+      // Nobody will use these groups: the instance is gone, or the next attempt makes its own.
+      for (const action of made) {
+        await settled(step(`triage.take-back/${action.action}`, POLICY.contain, () => takeBack(parts, input, action)))
+      }
+      throw read.error
+    }
+    return { ...read.value, prepared: made }
   })
 }
 
@@ -56,6 +64,10 @@ export function registerTriage (parts: ResponseParts): Workflow<[TriageInput], T
 async function prepare ({ clients, custody }: ResponseParts, { incidentId, ticket, target }: TriageInput, planned: PlannedAction): Promise<ContainmentAction> {
   const context = actionContext(clients, { incidentId, ticket, target }, [], target.vpcId)
   return await performAction(custody, context, planned, { generation: 1, occasion: 'triage' })
+}
+
+async function takeBack ({ clients, custody }: ResponseParts, { incidentId, ticket, target }: TriageInput, action: ContainmentAction): Promise<void> {
+  await undoAction(custody, actionContext(clients, { incidentId, ticket, target }, [action], target.vpcId), action, 'triage', {})
 }
 
 async function settled<T> (work: Promise<T>): Promise<{ value: T } | { error: unknown }> {

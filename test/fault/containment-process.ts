@@ -8,7 +8,7 @@ import { AwsClients, type RequestLimits } from '../../controller/aws/clients.ts'
 import type { Rung } from '../../controller/containment/plan.ts'
 import { IncidentStore } from '../../controller/database/incident-store.ts'
 import { createPool } from '../../controller/database/pool.ts'
-import { launch, shutdown, start, valueOf } from '../../controller/durable/durable.ts'
+import { launch, shutdown, start, valueOf, workflow } from '../../controller/durable/durable.ts'
 import { CustodyStore } from '../../controller/evidence/custody-store.ts'
 import type { Incident } from '../../controller/incident/incident.ts'
 import { containmentId, registerContainment } from '../../controller/response/containment-lane.ts'
@@ -43,7 +43,9 @@ const incidents = new IncidentStore(pool)
 // Containment is given the whole of the response's parts and touches no other than these.
 const parts = { clients: new AwsClients(baseline, limits), incidents, custody: new CustodyStore(pool) } as unknown as ResponseParts
 const triage = registerTriage(parts)
-const contain = registerContainment(parts, registerSurvey(parts))
+// What a containment leaves behind is not broken here: a job of its own says when live capture ends.
+const followers = { endLiveCapture: workflow('end-live-capture', async () => {}), watchTraffic: workflow('watch-traffic', async () => {}) }
+const contain = registerContainment(parts, registerSurvey(parts), () => followers)
 for (const { incident } of jobs) await incidents.open(incident, { key: incident.id, requestHash: incident.id })
 await launch({ databaseUrl, version: 'test', log: quiet })
 const waiting = jobs.values()
@@ -58,12 +60,12 @@ async function respond ({ incident, rungs }: Job): Promise<void> {
   const target = targets[0]!
   const triaging = await start(triage, `triage/${incidentId}/${target.instanceId}/1`, { incidentId, ticket, target, policy, attempt: 1 })
   const { facts, prepared } = valueOf(await triaging.outcome())
-  const input = { incidentId, ticket, target: facts, policy, rungs, captureEnded: false, generation: 1, occasion: '1', facts, prepared }
+  const input = { incidentId, ticket, target, policy, rungs, captureEnded: false, onWord: false, occasion: '1', facts, prepared }
   await (await start(contain, containmentId(input), input)).outcome()
 }
 
 async function containAgain ({ incident, rungs }: Job, again: NonNullable<Job['again']>): Promise<void> {
   const { id: incidentId, ticket, plan: { containment: policy }, targets } = incident
-  const input = { incidentId, ticket, target: targets[0]!, policy, rungs, generation: 1, ...again }
+  const input = { incidentId, ticket, target: targets[0]!, policy, rungs, onWord: true, ...again }
   await (await start(contain, containmentId(input), input)).outcome()
 }
