@@ -17,7 +17,7 @@ import type { Containment, ContainmentAction, ContainmentPolicy } from '../incid
 import { readInstance } from '../triage/read-instance.ts'
 import type { InstanceFacts, Surroundings } from '../triage/target-facts.ts'
 import { actionContext, containmentClients, groupsOf, vpcOf } from './containment-context.ts'
-import { claim, recordAction, recordNoOutcome, recordOutcome, recordPlan, recordSurroundings, startRound, type Claim, type Turn } from './containment-record.ts'
+import { claim, recordAction, recordNoOutcome, recordOutcome, recordPlan, recordSurroundings, sparingItsGroup, startRound, type Claim, type Turn } from './containment-record.ts'
 import { endOfLiveCapture, type LiveCaptureInput } from './live-capture-lane.ts'
 import type { ResponseParts } from './parts.ts'
 import { POLICY, WAIT } from './step-policies.ts'
@@ -99,12 +99,13 @@ export function registerContainment (parts: ResponseParts, survey: Survey, follo
       incidentId, facts, accessKeyIds: policy.accessKeyIds
     })
     const around = valueOf(await surveyed.outcome()).facts
-    const plan = planSurroundings(facts, around, policy, rungs)
-    await step('contain.plan-surroundings', POLICY.record, async () => {
-      await recordPlan(parts, turnOf(input), plan)
-      await recordSurroundings(parts, turnOf(input), around, modeOf(policy, around, input.captureEnded))
-    })
     const approved = rungs.map((rung) => OF_RUNG[rung])
+    const plan = await step('contain.plan-surroundings', POLICY.record, async () => {
+      const sparing = await sparingItsGroup(parts, turnOf(input), planSurroundings(facts, around, policy, rungs), around, approved)
+      await recordPlan(parts, turnOf(input), sparing)
+      await recordSurroundings(parts, turnOf(input), around, modeOf(policy, around, input.captureEnded))
+      return sparing
+    })
     const now = plan.filter(({ kind, after }) => kind !== 'allow-ssm-endpoints' && (input.captureEnded || after === undefined || approved.includes(kind)))
     return { actions: await perform(parts, input, pending(input, now, ['divert', 'revoke']), input.done), around }
   })

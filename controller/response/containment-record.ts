@@ -5,7 +5,7 @@
  * generation: a release ends one, and what is contained after it is contained anew.
  */
 import { groupsOf } from './containment-context.ts'
-import { plannedRecord } from '../containment/perform-action.ts'
+import { keyOf, plannedRecord } from '../containment/perform-action.ts'
 import { cutOffAt } from '../containment/outcome.ts'
 import { KINDS, offeredRungs, RUNGS, STAGES, type ActionKind, type PlannedAction, type Rung } from '../containment/plan.ts'
 import type { ContainmentProof } from '../containment/proof.ts'
@@ -95,6 +95,22 @@ export async function startRound ({ incidents }: ResponseParts, { incidentId, ta
 export function withProfile (facts: InstanceFacts, actions: ContainmentAction[]): InstanceFacts {
   const before = actions.find(({ action }) => action === 'remove-instance-profile')?.before as { instanceProfileArn?: string | null } | undefined
   return facts.instanceProfileArn !== undefined || !before?.instanceProfileArn ? facts : { ...facts, instanceProfileArn: before.instanceProfileArn }
+}
+
+/** What would hit others that its Auto Scaling group starts. */
+const SHARED: readonly ActionKind[] = ['isolate-subnet', 'block-dns']
+
+/**
+ * The plan without what only seems to hit nobody: once the instance has left its Auto Scaling group, AWS no longer tells
+ * where that group starts others, so of what would hit them only what was planned before, or approved, stays planned.
+ */
+export async function sparingItsGroup (
+  { incidents }: ResponseParts, { incidentId, target }: Turn, plan: PlannedAction[], around: Surroundings, approved: ActionKind[]
+): Promise<PlannedAction[]> {
+  const { actions } = (await incidents.get(incidentId)).targets.find(({ instanceId }) => instanceId === target.instanceId)!.containment
+  const left = around.autoScaling === undefined && actions.some(({ action, state }) => action === 'leave-auto-scaling' && state !== 'planned')
+  const known = new Set(actions.map(({ key }) => key))
+  return plan.filter((each) => !left || !SHARED.includes(each.kind) || approved.includes(each.kind) || known.has(keyOf(target.instanceId, each)))
 }
 
 /** Adds what is planned and not known yet, in the plan's order. */

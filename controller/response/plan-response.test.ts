@@ -78,7 +78,7 @@ describe('the plan of a response', () => {
 
   it('says when the Auto Scaling group can\'t shrink', () => {
     const shrink: Plan = { ...PLAN, containment: { ...PLAN.containment, autoScaling: 'shrink' } }
-    const autoScaling = { group: 'web', lifecycleState: 'InService', desiredCapacity: 2, minSize: 2, maxSize: 4, members: [], targetGroupArns: [] }
+    const autoScaling = { group: 'web', lifecycleState: 'InService', desiredCapacity: 2, minSize: 2, maxSize: 4, members: [], targetGroupArns: [], subnetIds: [] }
     assert.match(notes({ ...AROUND, autoScaling }, shrink)[0]!, /web wants 2 instances and may not have fewer than 2/)
     assert.deepEqual(notes({ ...AROUND, autoScaling: { ...autoScaling, minSize: 1 } }, shrink), [])
     assert.deepEqual(notes({ ...AROUND, autoScaling }, PLAN), [])
