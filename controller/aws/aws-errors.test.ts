@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { CleanroomError } from '../incident/errors.ts'
-import { fromAws, isGone } from './aws-errors.ts'
+import { fromAws, isGone, onceKnown } from './aws-errors.ts'
 
 const aws = (name: string, httpStatusCode = 400): Error => Object.assign(new Error('words'), { name, $metadata: { httpStatusCode, requestId: 'r-1' } })
 
@@ -33,6 +33,15 @@ describe('errors of AWS', () => {
   it('leave errors of our own as they are', () => {
     const own = new CleanroomError('SNAPSHOT_FAILED', 'x')
     assert.equal(fromAws(own, 'doing'), own)
+  })
+
+  it('mean a wait where EC2 does not know what we made or hold', async () => {
+    for (const name of ['InvalidGroup.NotFound', 'InvalidSecurityGroupID.NotFound', 'InvalidNetworkAclID.NotFound']) {
+      await assert.rejects(onceKnown('sg-1', Promise.reject(aws(name))), { code: 'AWS_BUSY', message: /sg-1/ })
+    }
+    const other = aws('InvalidNetworkInterfaceID.NotFound')
+    await assert.rejects(onceKnown('sg-1', Promise.reject(other)), other)
+    assert.equal(await onceKnown('sg-1', Promise.resolve(1)), 1)
   })
 
   it('say that something is gone only when they say so', () => {

@@ -43,6 +43,25 @@ export function fromAws (error: unknown, doing: string): CleanroomError {
   })
 }
 
+/** EC2 API Reference, "Eventual consistency": what was just made may be unknown to the next call for a moment. */
+const NOT_YET_KNOWN = /^Invalid(Group|SecurityGroupID|NetworkAclID)\.NotFound$/
+
+/** Whether EC2 does not know a security group or network ACL (yet, where it was made just now). */
+export function isUnknownToEc2 (error: unknown): boolean {
+  return NOT_YET_KNOWN.test(awsCode(error) ?? '')
+}
+
+/**
+ * The answer of a call on a group or network ACL that we made or hold.
+ * @throws CleanroomError AWS_BUSY where EC2 does not know it yet; else what the call threw
+ */
+export async function onceKnown<T> (id: string, call: Promise<T>): Promise<T> {
+  return await call.catch((error: unknown) => {
+    if (!isUnknownToEc2(error)) throw error
+    throw new CleanroomError('AWS_BUSY', `EC2 does not know ${id} yet, or somebody deleted it.`, { cause: error, extra: { awsCode: awsCode(error) } })
+  })
+}
+
 /** Runs an AWS call; `doing` says in words what failed. @throws CleanroomError */
 export async function attempt<T> (doing: string, call: () => Promise<T>): Promise<T> {
   try {

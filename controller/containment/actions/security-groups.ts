@@ -10,7 +10,7 @@ import {
   paginateDescribeSecurityGroupRules, RevokeSecurityGroupEgressCommand, RevokeSecurityGroupIngressCommand,
   type EC2Client, type SecurityGroup, type SecurityGroupRule
 } from '@aws-sdk/client-ec2'
-import { awsCode, fromAws, isGone } from '../../aws/aws-errors.ts'
+import { awsCode, fromAws, isGone, isUnknownToEc2 } from '../../aws/aws-errors.ts'
 import { CleanroomError } from '../../incident/errors.ts'
 import { incidentTags, TAG } from '../../incident/tags.ts'
 import type { ActionContext } from './action.ts'
@@ -58,13 +58,16 @@ export function isOurs ({ incidentId, instanceId }: ActionContext, { Tags = [] }
   return tags.get(TAG.incident) === incidentId && tags.get(TAG.instance) === instanceId && tags.get(TAG.purpose) === 'isolation'
 }
 
+/** Whether a group was made just now; `perhaps` when it was there, but an unanswered try of the same call may have made it. */
+export type Fresh = boolean | 'perhaps'
+
 /**
  * Makes the group, or finds the one that an earlier attempt made: making it first saves the look for it.
- * @throws CleanroomError ISOLATION_GROUP_NOT_EMPTY when somebody else's group has the name
+ * @throws CleanroomError ISOLATION_GROUP_NOT_EMPTY when somebody else's group has the name; AWS_BUSY while EC2 has one of the name and does not show it
  */
 export async function makeGroup (
   context: ActionContext, vpcId: string, { name, description }: { name: string, description: string }
-): Promise<{ groupId: string, fresh: boolean }> {
+): Promise<{ groupId: string, fresh: Fresh }> {
   const { clients: { ec2 }, incidentId, instanceId } = context
   try {
     const made = await ec2.send(new CreateSecurityGroupCommand({
@@ -81,45 +84,58 @@ export async function makeGroup (
     }
     if (awsCode(error) !== 'InvalidGroup.Duplicate') throw error
     const found = await findGroup(context, vpcId, name)
-    if (found === undefined) throw new CleanroomError('ISOLATION_GROUP_NOT_EMPTY', `A group named ${name} exists in ${vpcId} and is not ours.`, { cause: error })
-    return { groupId: found, fresh: false }
+    if (found !== undefined) return { groupId: found, fresh: attemptsOf(error) > 1 ? 'perhaps' : false }
+    if (!await isNameTaken(ec2, vpcId, name)) throw new CleanroomError('AWS_BUSY', `EC2 has a group named ${name} in ${vpcId} and does not show it yet, or not any more.`, { cause: error })
+    throw new CleanroomError('ISOLATION_GROUP_NOT_EMPTY', `A group named ${name} exists in ${vpcId} and is not ours.`, { cause: error })
   }
+}
+
+/** How often the SDK sent the call. */
+function attemptsOf (error: unknown): number {
+  return (error as { $metadata?: { attempts?: number } }).$metadata?.attempts ?? 1
+}
+
+async function isNameTaken (ec2: EC2Client, vpcId: string, name: string): Promise<boolean> {
+  const answer = await ec2.send(new DescribeSecurityGroupsCommand({ Filters: [{ Name: 'vpc-id', Values: [vpcId] }, { Name: 'group-name', Values: [name] }] }))
+  return (answer.SecurityGroups ?? []).length > 0
 }
 
 /**
  * Revokes every rule and asserts that none is left, by the group's id.
- * @param fresh the group was made just now: it has rules, so an answer without any is one from before it was made
- * @throws CleanroomError ISOLATION_GROUP_NOT_EMPTY when rules stay or come again
+ * @param fresh the group was made just now: AWS gives every new one a rule for egress, so an answer without any is one
+ *   from before it was made (Amazon VPC User Guide, "Security group rules")
+ * @throws CleanroomError ISOLATION_GROUP_NOT_EMPTY when rules stay or come again; AWS_BUSY while EC2 does not know a fresh group
  */
-export async function emptyGroup (ec2: EC2Client, groupId: string, { fresh = false } = {}): Promise<void> {
-  let revoked = !fresh
+export async function emptyGroup (ec2: EC2Client, groupId: string, { fresh = false }: { fresh?: Fresh } = {}): Promise<void> {
+  let revoked = fresh === false
+  let known = true
   let rules = await rulesOf(ec2, groupId)
   for (const waitMs of [...WAITS_MS, 0]) {
     if (rules.length > 0) {
       const found = rules
-      rules = await changeAndReadBack(() => revoke(ec2, groupId, found), () => rulesOf(ec2, groupId), (left) => left.length === 0)
-      revoked = true
+      rules = await changeAndReadBack(async () => { known = await revoke(ec2, groupId, found) }, () => rulesOf(ec2, groupId), (left) => left.length === 0)
+      // What a group has that EC2 does not know yet was not revoked, whatever is shown of it.
+      revoked = known || fresh === false
     }
     if (rules.length === 0 && revoked) return
     await sleep(waitMs)
     rules = await rulesOf(ec2, groupId)
   }
+  if (fresh !== false && (!known || (rules.length === 0 && fresh === true))) throw new CleanroomError('AWS_BUSY', `EC2 does not show ${groupId} and its rules yet.`, { extra: { groupId } })
   if (rules.length > 0) throw new CleanroomError('ISOLATION_GROUP_NOT_EMPTY', `${groupId} still has ${rules.length} rules.`, { extra: { groupId } })
 }
 
-/** Revokes these rules; what somebody else revoked meanwhile is left for the next reading. */
-export async function revoke (ec2: EC2Client, GroupId: string, rules: SecurityGroupRule[]): Promise<void> {
+/** Revokes these rules; what somebody else revoked meanwhile is left for the next reading. Answers whether EC2 knows the group. */
+export async function revoke (ec2: EC2Client, GroupId: string, rules: SecurityGroupRule[]): Promise<boolean> {
   const ids = (egress: boolean): string[] => rules.filter(({ IsEgress }) => IsEgress === egress).map((rule) => rule.SecurityGroupRuleId!)
   const [outward, inward] = [ids(true), ids(false)]
   const results = await Promise.allSettled([
-    ...outward.length > 0 ? [unlessGone(ec2.send(new RevokeSecurityGroupEgressCommand({ GroupId, SecurityGroupRuleIds: outward })))] : [],
-    ...inward.length > 0 ? [unlessGone(ec2.send(new RevokeSecurityGroupIngressCommand({ GroupId, SecurityGroupRuleIds: inward })))] : []
+    ...outward.length > 0 ? [ec2.send(new RevokeSecurityGroupEgressCommand({ GroupId, SecurityGroupRuleIds: outward }))] : [],
+    ...inward.length > 0 ? [ec2.send(new RevokeSecurityGroupIngressCommand({ GroupId, SecurityGroupRuleIds: inward }))] : []
   ])
-  for (const result of results) if (result.status === 'rejected') throw result.reason
-}
-
-async function unlessGone (call: Promise<unknown>): Promise<void> {
-  await call.catch((error: unknown) => { if (!isGone(error)) throw error })
+  const errors: unknown[] = results.flatMap((result) => result.status === 'rejected' ? [result.reason as unknown] : [])
+  for (const error of errors) if (!isGone(error)) throw error
+  return !errors.some(isUnknownToEc2)
 }
 
 /** Deletes the group; `false` when something still uses it, also after the moment in which EC2 may not know better. */
@@ -137,7 +153,7 @@ export async function deleteGroup (ec2: EC2Client, groupId: string): Promise<boo
   return false
 }
 
-async function exists (ec2: EC2Client, groupId: string): Promise<boolean> {
+export async function exists (ec2: EC2Client, groupId: string): Promise<boolean> {
   const answer = await ec2.send(new DescribeSecurityGroupsCommand({ Filters: [{ Name: 'group-id', Values: [groupId] }] }))
   return (answer.SecurityGroups ?? []).length > 0
 }

@@ -7,7 +7,7 @@
  * was given up: an interface that is put into the group then is in one without rules.
  */
 import { AuthorizeSecurityGroupEgressCommand, AuthorizeSecurityGroupIngressCommand, type EC2Client, type IpPermission } from '@aws-sdk/client-ec2'
-import { awsCode } from '../../aws/aws-errors.ts'
+import { awsCode, onceKnown } from '../../aws/aws-errors.ts'
 import type { Action, ActionContext, State } from './action.ts'
 import { changeAndReadBack } from './read-back.ts'
 import { deleteGroup, emptyGroup, findGroup, groupState, makeGroup, usersOf } from './security-groups.ts'
@@ -30,7 +30,7 @@ async function letEverythingPass (ec2: EC2Client, GroupId: string): Promise<void
       ec2.send(new AuthorizeSecurityGroupIngressCommand(rule)),
       ec2.send(new AuthorizeSecurityGroupEgressCommand(rule))
     ].map(async (call) => {
-      await call.catch((error: unknown) => { if (awsCode(error) !== 'InvalidPermission.Duplicate') throw error })
+      await onceKnown(GroupId, call).catch((error: unknown) => { if (awsCode(error) !== 'InvalidPermission.Duplicate') throw error })
     })
   }))
   for (const result of results) if (result.status === 'rejected') throw result.reason
