@@ -9,15 +9,17 @@
  * A connection that a group tracks outlives any change of groups, one that no group tracks does not (Amazon EC2 User
  * Guide, "Security group connection tracking", Untracked connections). So an interface may go through a group that
  * lets all traffic pass, whose connections are not tracked, before it gets the one without rules. Whatever becomes of
- * the first step, the second is made; when the second fails, the group that lets traffic pass loses its rules.
+ * the first step, the second is made; when that fails, the group that lets traffic pass loses its rules, or the
+ * interface gets back what it had, and so on in turn until one of them is done.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { DescribeNetworkInterfacesCommand, DescribeSecurityGroupsCommand, ModifyNetworkInterfaceAttributeCommand, type EC2Client, type SecurityGroup } from '@aws-sdk/client-ec2'
-import { awsCode } from '../../aws/aws-errors.ts'
+import { awsCode, onceKnown } from '../../aws/aws-errors.ts'
 import { CleanroomError } from '../../incident/errors.ts'
 import type { Action, ActionContext, State } from './action.ts'
 import { changeAndReadBack } from './read-back.ts'
-import { deleteGroup, emptyGroup, findGroup, groupState, isOurs, isUnanswered, makeGroup, usersOf } from './security-groups.ts'
+import { deleteGroup, emptyGroup, exists, findGroup, groupState, isOurs, isUnanswered, makeGroup, usersOf } from './security-groups.ts'
 import { closeUntrackingGroup } from './untracking.ts'
 
 /** The name of the group without rules; others find it by this, its tags and its VPC. */
@@ -37,6 +39,9 @@ export const prepareIsolationGroup: Action = {
       name: isolationGroupName(context), description: `Isolation of ${context.instanceId} for incident ${context.incidentId}: no rules`
     })
     await emptyGroup(context.clients.ec2, groupId, { fresh })
+    if (fresh !== true && !await exists(context.clients.ec2, groupId)) {
+      throw new CleanroomError('AWS_BUSY', `${groupId} went while it was made ready; the next attempt makes another.`)
+    }
     return { groupId, rules: 0 }
   },
   undo: async (context, planned, { after }) => {
@@ -68,7 +73,11 @@ function isInterfaceGone (error: unknown): boolean {
 }
 
 /** Milliseconds for each step of the swap with all its retries: an interface must not stand open for longer. */
-const STEP_LIMIT_MS = 10_000
+const STEP_LIMIT_MS = 6_000
+/** Milliseconds for all of the swap, well within the time of a durable step. */
+const SWAP_LIMIT_MS = 25_000
+/** Between rounds of the last resort; the last goes on. */
+const PAUSES_MS = [250, 500, 1000, 2000]
 
 const STILL_TRACKED = 'Isolated, perhaps without ending connection tracking: connections that were open and tracked may go on.'
 
@@ -86,9 +95,9 @@ async function withinLimit (step: string, send: Send, limitMs: number): Promise<
 }
 
 /** What the swap needs, so that tests can be as impatient as they like. */
-export interface SwapLimits { stepLimitMs: number }
+export interface SwapLimits { stepLimitMs: number, swapLimitMs?: number }
 
-export function isolateInterfaceWithin ({ stepLimitMs }: SwapLimits): Action {
+export function isolateInterfaceWithin ({ stepLimitMs, swapLimitMs = SWAP_LIMIT_MS }: SwapLimits): Action {
   return {
     observe: async ({ clients: { ec2 } }, planned) => await groupsOf(ec2, planned.resource),
     apply: async (context, planned, before) => {
@@ -97,20 +106,31 @@ export function isolateInterfaceWithin ({ stepLimitMs }: SwapLimits): Action {
         throw new CleanroomError('ISOLATION_GROUP_NOT_EMPTY', 'There is no empty group to isolate with; see prepare-isolation-group.')
       }
       const isolated = { securityGroupIds: [isolationGroupId] }
-      const put = (groupId: string): Send => async (options) =>
-        await ec2.send(new ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId: planned.resource, Groups: [groupId] }), options)
+      const put = (...groupIds: string[]): Send => async (options) =>
+        await ec2.send(new ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId: planned.resource, Groups: groupIds }), options)
+      const isolate: Send = async (options) => await onceKnown(isolationGroupId, put(isolationGroupId)(options))
       const untracks = planned.parameters.untrack === true && !isDeepStrictEqual(before.securityGroupIds, isolated.securityGroupIds)
       const widens = untracks && untrackingGroupId !== undefined && await noteWidening?.() === true
       const read = (): Promise<State> => groupsOf(ec2, planned.resource)
       const isIsolated = (state: State): boolean => isDeepStrictEqual(state, isolated)
-      const straight = (): Promise<State> => changeAndReadBack(() => put(isolationGroupId)({}), read, isIsolated)
+      const straight = (): Promise<State> => changeAndReadBack(() => isolate({}), read, isIsolated)
       try {
-        if (!widens) {
+        if (!untracks || untrackingGroupId === undefined) {
           const after = await straight()
           if (untracks) context.remark?.(STILL_TRACKED)
           return after
         }
-        await swap(context, untrackingGroupId, put(untrackingGroupId), put(isolationGroupId), async () => isIsolated(await read()), stepLimitMs)
+        const former = (before.securityGroupIds ?? []) as string[]
+        await swap(context, {
+          untrackingGroupId,
+          isolate,
+          read,
+          isIsolated,
+          stepLimitMs,
+          swapLimitMs,
+          ...widens && { open: put(untrackingGroupId) },
+          ...former.length > 0 && !former.includes(untrackingGroupId) && { putBack: put(...former) }
+        })
         const after = await read()
         // The first step's call may come to be carried out after the second's.
         return after.gone === true || isIsolated(after) ? after : await straight()
@@ -149,26 +169,68 @@ export function isolateInterfaceWithin ({ stepLimitMs }: SwapLimits): Action {
 
 export const isolateInterface = isolateInterfaceWithin({ stepLimitMs: STEP_LIMIT_MS })
 
-/** Both steps, nothing between them. @throws what the second step threw, once the way through the group is closed */
-async function swap (
-  { clients: { ec2 }, remark }: ActionContext, untrackingGroupId: string, open: Send, isolate: Send, isIsolated: () => Promise<boolean>, limitMs: number
-): Promise<void> {
-  const opened = await withinLimit('ModifyNetworkInterfaceAttribute', open, limitMs).catch((error: unknown) => ({ error }))
-  try {
-    await withinLimit('ModifyNetworkInterfaceAttribute', isolate, limitMs)
-  } catch (error) {
-    if (isInterfaceGone(error)) throw error
-    const [done] = await Promise.all([
-      isUnanswered(error) && isIsolated().catch(() => false),
-      // The removal of the group runs in any case and says what kept its rules from being revoked.
-      closeUntrackingGroup(ec2, untrackingGroupId).catch(() => undefined)
-    ])
-    if (!done) throw error
-  }
-  if (!opened) return
-  remark?.(STILL_TRACKED)
+interface Swap {
+  untrackingGroupId: string
+  /** Absent when an earlier attempt may have made the first step. */
+  open?: Send
+  isolate: Send
+  /** Gives the interface the groups it had before the incident. */
+  putBack?: Send
+  read: () => Promise<State>
+  isIsolated: (state: State) => boolean
+  stepLimitMs: number
+  swapLimitMs: number
+}
+
+/**
+ * Both steps, nothing between them. When the second fails, the group that lets all pass is closed, or else the interface
+ * gets back what it had, and again in turn: no single cause must leave it open.
+ * @throws what the second step threw, once one of the others is done, or when the time is over
+ */
+async function swap ({ clients: { ec2 }, remark }: ActionContext, { untrackingGroupId, open, isolate, putBack, read, isIsolated, stepLimitMs, swapLimitMs }: Swap): Promise<void> {
+  const end = Date.now() + swapLimitMs
+  const left = (): number => end - Date.now()
+  const modify = async (send: Send): Promise<void> => { await withinLimit(MODIFY, send, Math.max(1, Math.min(stepLimitMs, left()))) }
+  const attempted = async (act: () => Promise<unknown>): Promise<{ error: unknown } | undefined> =>
+    await act().then(() => undefined, (error: unknown) => ({ error }))
+  const close = async (): Promise<boolean> => await attempted(async () => {
+    await withinLimit('RevokeSecurityGroupIngress', async () => { await closeUntrackingGroup(ec2, untrackingGroupId) }, Math.max(1, Math.min(stepLimitMs, left())))
+  }) === undefined
+
+  const opened = open && await attempted(async () => { await modify(open) })
   // A call that was given up may be carried out later: then the interface must find a group without rules.
-  if (isUnanswered(opened.error)) await closeUntrackingGroup(ec2, untrackingGroupId)
+  const opensLate = opened !== undefined && isUnanswered(opened.error)
+  const neverOpened = opened !== undefined && isRefusedAtOnce(opened.error)
+  let wasPutBack = false
+  for (let round = 0; ; round++) {
+    const failed = await attempted(async () => { await modify(isolate) })
+    if (!failed) break
+    const { error } = failed
+    if (isInterfaceGone(error)) throw error
+    // The removal of the group runs in any case and says what kept its rules from being revoked.
+    const [state, isClosed] = await Promise.all([read().catch(() => undefined), close()])
+    if (state !== undefined && isUnanswered(error) && isIsolated(state)) break
+    if (isClosed) throw error
+    // Only from the open group: an interface that was isolated meanwhile must not be let out.
+    const isOpen = (state?.securityGroupIds as string[] | undefined)?.includes(untrackingGroupId) === true
+    if (isOpen && putBack && left() > 0 && !await attempted(async () => { await modify(putBack) })) {
+      wasPutBack = true
+      if (!opensLate) throw error
+    }
+    const pauseMs = PAUSES_MS[Math.min(round, PAUSES_MS.length - 1)]!
+    if (neverOpened || left() <= pauseMs) throw error
+    await sleep(pauseMs)
+  }
+  if (open && !opened && !wasPutBack) return
+  remark?.(STILL_TRACKED)
+  if (opensLate) await closeUntrackingGroup(ec2, untrackingGroupId)
+}
+
+const MODIFY = 'ModifyNetworkInterfaceAttribute'
+
+/** Whether AWS answered the first and only try with a refusal, so that nothing can have changed or change later. */
+function isRefusedAtOnce (error: unknown): boolean {
+  return awsCode(error) !== undefined && !isUnanswered(error) && (error as { $metadata?: { attempts?: number } }).$metadata?.attempts === 1
 }
 
 async function describe (ec2: EC2Client, groupIds: string[]): Promise<SecurityGroup[]> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import * as EC2 from '@aws-sdk/client-ec2'
 import type { ActionContext } from '../../../controller/containment/actions/action.ts'
 import { isolateInterface, isolateInterfaceWithin, isolationGroupName, prepareIsolationGroup } from '../../../controller/containment/actions/isolation.ts'
-import { rulesOf } from '../../../controller/containment/actions/security-groups.ts'
+import { emptyGroup, rulesOf } from '../../../controller/containment/actions/security-groups.ts'
 import { prepareUntrackingGroup, removeUntrackingGroup, untrackingGroupName } from '../../../controller/containment/actions/untracking.ts'
 import { planned, startActionWorld, type ActionWorld, type LoggedCall, type Machine, type Network } from '../action-world.ts'
 
@@ -90,6 +90,35 @@ describe('Isolation by security groups', function () {
     it('is not taken for made when AWS neither answers nor makes it', async () => {
       await world.faults([{ action: 'CreateSecurityGroup', error: UNANSWERED.error }])
       await assert.rejects(prepareIsolationGroup.apply(world.context('i-10'), prepare(), {}), { name: 'InternalError' })
+    })
+
+    it('is tried again while EC2 shows or knows nothing of a new one', async () => {
+      const unseen = [
+        [{ action: 'RevokeSecurityGroupEgress', error: { code: 'InvalidGroup.NotFound' } }],
+        [{ action: 'CreateSecurityGroup', error: { code: 'InvalidGroup.Duplicate' } }]
+      ]
+      for (const [n, faults] of unseen.entries()) {
+        await world.faults(faults)
+        await assert.rejects(prepareIsolationGroup.apply(world.context(`i-11${n}`), prepare(), {}), { code: 'AWS_BUSY' })
+      }
+    })
+
+    it('is not taken for empty while a new one shows no rule at all, but is when an earlier attempt emptied it', async () => {
+      const GroupId = await world.securityGroup(network.vpcId, `unseen-${Math.random()}`)
+      await emptyGroup(ec2, GroupId)
+      await assert.rejects(emptyGroup(ec2, GroupId, { fresh: true }), { code: 'AWS_BUSY' })
+      await emptyGroup(ec2, GroupId, { fresh: 'perhaps' })
+      await emptyGroup(ec2, GroupId)
+    })
+
+    it('is made anew when somebody deleted it', async () => {
+      const context = world.context('i-12')
+      const first = await prepareIsolationGroup.apply(context, prepare(), {})
+      await ec2.send(new EC2.DeleteSecurityGroupCommand({ GroupId: first.groupId as string }))
+      assert.deepEqual(await prepareIsolationGroup.observe(context, prepare()), { groupId: null })
+      const second = await prepareIsolationGroup.apply(context, prepare(), first)
+      assert.notEqual(second.groupId, first.groupId)
+      assert.deepEqual(await prepareIsolationGroup.observe(context, prepare()), second)
     })
 
     it('is refused while a rule stays', async () => {
@@ -370,9 +399,52 @@ describe('Isolation by security groups', function () {
         })
       }
 
-      it('says why the second step failed also when the group can\'t be closed', async () => {
-        await world.faults([{ action: MODIFY, after: 1, error: REFUSED }, { action: 'DescribeSecurityGroupRules', error: { code: 'InternalError', status: 500 } }])
+      const UNCLOSABLE = { action: 'DescribeSecurityGroupRules', error: { code: 'RequestLimitExceeded', status: 503 } }
+
+      it('is tried in turn until something closes the interface, though everything is throttled at first', async () => {
+        await world.faults([{ action: MODIFY, after: 1, times: 6, error: UNCLOSABLE.error }, { ...UNCLOSABLE, times: 6 }])
+        const asked = putInto(ec2)
+        await isolateInterface.apply(context, isolate(true), formerly()).catch((error: unknown) => {
+          assert.equal((error as Error).name, 'RequestLimitExceeded')
+        })
+        await world.faults()
+        const left = await world.groupsOf(machine.interfaceIds[1]!)
+        assert.ok(await closed() || !left.includes(context.untrackingGroupId!), left.join())
+        assert.ok(asked.length > 2, 'one round is not enough here')
+      })
+
+      it('is isolated in the same step when nothing else can be done and AWS isolates at last', async () => {
+        // The first step, then two rounds without their putting back: the interface can't be read.
+        await world.faults([{ action: MODIFY, after: 1, times: 6, error: UNCLOSABLE.error }, UNCLOSABLE, { action: 'DescribeNetworkInterfaces', times: 6, error: UNCLOSABLE.error }])
+        assert.deepEqual(await isolateInterface.apply(context, isolate(true), formerly()), isolated())
+      })
+
+      it('has its own groups again when it can neither be isolated nor the group be closed', async () => {
+        await world.faults([{ action: MODIFY, after: 1, times: 1, error: REFUSED }, UNCLOSABLE])
+        const asked = putInto(ec2)
         await assert.rejects(isolateInterface.apply(context, isolate(true), formerly()), { name: 'UnauthorizedOperation' })
+        assert.deepEqual(asked, [[context.untrackingGroupId], [context.isolationGroupId], formerly().securityGroupIds])
+        assert.deepEqual(await isolateInterface.observe(context, isolate()), formerly())
+      })
+
+      it('is not let out by the last resort when an earlier attempt isolated it', async () => {
+        await isolateInterface.apply(context, isolate(true), formerly())
+        await world.faults([{ action: MODIFY, times: 1, error: REFUSED }, UNCLOSABLE])
+        const asked = putInto(ec2)
+        assert.deepEqual(await isolateInterface.apply(context, isolate(true), formerly()), isolated())
+        assert.deepEqual(asked, [[context.isolationGroupId], [context.isolationGroupId]])
+      })
+
+      it('says why the second step failed when nothing could be done in the time', async () => {
+        await world.faults([{ action: MODIFY, after: 1, error: REFUSED }, UNCLOSABLE])
+        const started = Date.now()
+        await assert.rejects(isolateInterfaceWithin({ stepLimitMs: 1_500, swapLimitMs: 3_000 }).apply(context, isolate(true), formerly()), { name: 'UnauthorizedOperation' })
+        assert.ok(Date.now() - started < 4_500)
+      })
+
+      it('is tried again when EC2 does not know the isolation group yet', async () => {
+        await world.faults([{ action: MODIFY, error: { code: 'InvalidGroup.NotFound' } }])
+        for (const untrack of [true, false]) await assert.rejects(isolateInterface.apply(context, isolate(untrack), formerly()), { code: 'AWS_BUSY' })
       })
     })
 
