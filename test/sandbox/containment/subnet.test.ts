@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import * as EC2 from '@aws-sdk/client-ec2'
-import type { ActionContext, Recorded } from '../../../controller/containment/actions/action.ts'
+import type { ActionContext, Recorded, State } from '../../../controller/containment/actions/action.ts'
 import { isolateSubnet } from '../../../controller/containment/actions/subnet.ts'
 import type { PlannedAction } from '../../../controller/containment/plan.ts'
 import { planned, startActionWorld, type ActionWorld, type Network } from '../action-world.ts'
@@ -59,7 +59,7 @@ describe('Cutting a subnet off', function () {
     const neighbours = await aclOf(neighbour)
     const after = await apply()
     const acl = await aclOf(network.subnetId)
-    assert.deepEqual(after, { networkAclId: acl.NetworkAclId, denyAll: true })
+    assert.deepEqual(after, { networkAclId: acl.NetworkAclId, denyAll: true, formerNetworkAclId: former })
     assert.deepEqual([...new Set(acl.Entries!.map(({ RuleAction }) => RuleAction))], ['deny'])
     assert.deepEqual(new Map(acl.Tags!.map(({ Key, Value }) => [Key, Value])).get('cleanroom:incident'), context.incidentId)
     assert.deepEqual(await aclOf(neighbour), neighbours)
@@ -79,13 +79,13 @@ describe('Cutting a subnet off', function () {
     await world.faults()
     const made = (await describeAcls()).find(({ Tags }) => Tags!.some(({ Value }) => Value === context.incidentId))!
     await openEntry(made.NetworkAclId!, false)
-    assert.deepEqual(await apply(), { networkAclId: made.NetworkAclId, denyAll: true })
+    assert.deepEqual(await apply(), { networkAclId: made.NetworkAclId, denyAll: true, formerNetworkAclId: former })
   })
 
   it('does not claim to deny everything once somebody lets something through, until it is done again', async () => {
     const after = await apply()
     await openEntry(after.networkAclId as string, false)
-    assert.deepEqual(await isolateSubnet.observe(context, action), { networkAclId: after.networkAclId })
+    assert.deepEqual(await isolateSubnet.observe(context, action), { networkAclId: after.networkAclId, formerNetworkAclId: former })
     assert.deepEqual(await apply(), after)
   })
 
@@ -111,6 +111,67 @@ describe('Cutting a subnet off', function () {
     assert.equal((await describeAcls()).length, count)
   })
 
+  it('is tried again while EC2 does not know the new network ACL yet', async () => {
+    await world.faults([{ action: 'ReplaceNetworkAclAssociation', error: { code: 'InvalidNetworkAclID.NotFound' } }])
+    await assert.rejects(apply(), { code: 'AWS_BUSY' })
+    await world.faults()
+    assert.equal((await apply()).denyAll, true)
+  })
+
+  it('does not take the one for another network ACL that the subnet had earlier', async () => {
+    await world.faults([{ action: 'ReplaceNetworkAclAssociation', error: { code: 'UnauthorizedOperation', status: 403 } }])
+    await assert.rejects(apply(), { name: 'UnauthorizedOperation' })
+    await world.faults()
+    const other = await makeAcl()
+    await give(network.subnetId, other)
+    const after = await isolateSubnet.apply(context, { ...action, parameters: { ...action.parameters, networkAclId: other } }, { networkAclId: other })
+    assert.equal(after.formerNetworkAclId, other)
+  })
+
+  describe('for two targets of the incident', () => {
+    let second: ActionContext
+    let seen: PlannedAction
+    let first: State
+    beforeEach(async () => {
+      first = await apply()
+      second = { ...context, instanceId: 'i-2' }
+      seen = { ...action, parameters: { ...action.parameters, networkAclId: first.networkAclId } }
+    })
+
+    it('is done once, and for the second it is done already', async () => {
+      const before = await isolateSubnet.observe(second, seen)
+      const count = (await describeAcls()).length
+      for (const plan of [seen, action]) assert.deepEqual(await isolateSubnet.apply(second, plan, before), before)
+      assert.deepEqual(before, first)
+      assert.equal((await describeAcls()).length, count)
+    })
+
+    it('gives the original back, whichever is released first', async () => {
+      const releases = [
+        async () => await isolateSubnet.undo(context, action, { before: before_, after: first }),
+        async () => await isolateSubnet.undo(second, seen, { before: { networkAclId: first.networkAclId }, after: first }),
+        async () => await isolateSubnet.undo(second, action, { before: before_, after: first })
+      ]
+      for (const order of [releases, [...releases].reverse()]) {
+        await apply().catch(async () => { await isolateSubnet.apply(context, seen, before_) })
+        for (const release of order) assert.deepEqual(await release(), { now: before_, restored: true })
+        assert.ok((await describeAcls()).every(({ Tags = [] }) => !Tags.some(({ Value }) => Value === context.incidentId)))
+      }
+    })
+
+    it('is left to the other\'s release where it was found isolated', async () => {
+      assert.deepEqual(await isolateSubnet.undo(second, seen, { before: first, after: first }), { now: first, restored: true })
+      assert.equal((await aclOf(network.subnetId)).NetworkAclId, first.networkAclId)
+    })
+
+    it('is not taken for done by the one of another incident', async () => {
+      const other = { ...context, incidentId: `${context.incidentId}-other` }
+      const after = await isolateSubnet.apply(other, seen, { networkAclId: first.networkAclId })
+      assert.notEqual(after.networkAclId, first.networkAclId)
+      assert.equal(after.formerNetworkAclId, first.networkAclId)
+    })
+  })
+
   describe('taken back', () => {
     let recorded: Recorded
     let ours: string
@@ -129,12 +190,15 @@ describe('Cutting a subnet off', function () {
       }
     })
 
-    it('gives it the default one of the VPC when its own is gone, and says so', async () => {
+    it('keeps denying everything when its own is gone, and says what a person can do', async () => {
       await ec2.send(new EC2.DeleteNetworkAclCommand({ NetworkAclId: former }))
-      const undone = await isolateSubnet.undo(context, action, recorded)
-      assert.deepEqual([undone.now, undone.restored], [{ networkAclId: await defaultAcl() }, false])
-      assert.match(undone.note!, new RegExp(`${former} is gone; .* default network ACL`))
-      assert.equal(await exists(ours), false)
+      for (let time = 1; time <= 2; time++) {
+        const undone = await isolateSubnet.undo(context, action, recorded)
+        assert.deepEqual([undone.now, undone.restored], [recorded.after, false])
+        assert.match(undone.note!, new RegExp(`${former} is gone; ${network.subnetId} keeps ${ours}.* Give the subnet the network ACL that it should have, then delete ${ours}`))
+      }
+      assert.equal((await aclOf(network.subnetId)).NetworkAclId, ours)
+      assert.notEqual(ours, await defaultAcl())
     })
 
     it('leaves the one that somebody gave it since', async () => {
