@@ -191,7 +191,7 @@ describe('a containment action', () => {
       await assert.rejects(performAction(ledger(), context(clients({
         DescribeSecurityGroups: () => ({ SecurityGroups: [] }),
         CreateSecurityGroup: () => { throw Object.assign(new Error('exists'), { name: 'InvalidGroup.Duplicate', $metadata: {} }) }
-      })), prepare, first), { code: 'ISOLATION_GROUP_NOT_EMPTY' })
+      })), prepare, first), { code: 'AWS_BUSY' })
     })
   })
 })

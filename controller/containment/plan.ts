@@ -151,7 +151,7 @@ export function planSurroundings (facts: InstanceFacts, around: Surroundings, po
     actions.push(action('isolate-subnet', subnet.subnetId,
       `Give the subnet a network ACL that denies everything, which cuts open connections at once; ${hits(others)}`,
       { vpcId: subnet.vpcId ?? vpcId, associationId: subnet.associationId, networkAclId: subnet.networkAclId },
-      { ...afterCapture, before: { networkAclId: subnet.networkAclId } }))
+      afterCapture))
   }
   if (rungs.includes('dns-firewall') || (policy.dnsFirewall === 'when-alone' && isAlone(around))) {
     actions.push(action('block-dns', vpcId, `Answer no DNS query in the VPC; ${hits(hitByDns(around))}`, {}, afterCapture))
