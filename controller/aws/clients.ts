@@ -89,9 +89,9 @@ export class AwsClients {
     const client = new Client({
       region: scope.region,
       ...phase !== 'controller' && { credentials: this.#assume(scope, phase) },
-      // AWS SDKs "Retry behavior": adaptive mode slows a client down when the service throttles it. One incident's
-      // containment must not wait for the calls of another.
-      retryMode: phase === 'contain' ? 'standard' : 'adaptive',
+      // AWS SDKs "Retry behavior": adaptive mode slows a client down when the service throttles it. What an instance
+      // waits for to be cut off must not wait for the calls of another incident.
+      retryMode: phase === 'contain' || phase === 'acquire' ? 'standard' : 'adaptive',
       maxAttempts,
       requestHandler: { connectionTimeout: 5_000, requestTimeout: requestTimeoutMs, throwOnRequestTimeout: true }
     })

@@ -4,9 +4,8 @@
  * One workflow at a time changes a containment. It claims it under the incident's lock, and the claim tells the
  * generation: a release ends one, and what is contained after it is contained anew.
  */
-import { groupsOf } from './containment-context.ts'
-import { keyOf, plannedRecord } from '../containment/perform-action.ts'
 import { cutOffAt } from '../containment/outcome.ts'
+import { keyOf, plannedRecord } from '../containment/perform-action.ts'
 import { KINDS, offeredRungs, RUNGS, STAGES, type ActionKind, type PlannedAction, type Rung } from '../containment/plan.ts'
 import type { ContainmentProof } from '../containment/proof.ts'
 import { residualRisks } from '../containment/residual-risks.ts'
@@ -14,6 +13,7 @@ import { isRunning } from '../durable/durable.ts'
 import { controllerActor } from '../incident/custody.ts'
 import type { Containment, ContainmentAction, ContainmentPolicy, Incident } from '../incident/incident.ts'
 import type { InstanceFacts, Surroundings } from '../triage/target-facts.ts'
+import { groupsOf } from './containment-context.ts'
 import type { ResponseParts } from './parts.ts'
 import type { TargetId } from './triage-lane.ts'
 
@@ -39,7 +39,7 @@ async function change (
  * @param onWord somebody asked for it: a released instance is contained anew
  * @param claimedAs the workflow in whose name the turn was taken already
  */
-export async function claim (parts: ResponseParts, turn: Turn, { onWord, claimedAs, rungs }: { onWord: boolean, claimedAs?: string, rungs: Rung[] }): Promise<Claim> {
+export async function claim (parts: Pick<ResponseParts, 'incidents'>, turn: Turn, { onWord, claimedAs, rungs }: { onWord: boolean, claimedAs?: string, rungs: Rung[] }): Promise<Claim> {
   const { targets } = await parts.incidents.get(turn.incidentId)
   const holder = targets.find(({ instanceId }) => instanceId === turn.target.instanceId)!.containment.underway
   const mine = [undefined, turn.workflowId, claimedAs]
@@ -78,7 +78,7 @@ export interface Round {
  * Facts and policy for a round: interfaces that are isolated already need no swap, a profile that containment took
  * away still tells the role, and a group that is ready is not emptied again while it may hold the way to Systems Manager.
  */
-export async function startRound ({ incidents }: ResponseParts, { incidentId, target }: Turn, policy: ContainmentPolicy, found: InstanceFacts): Promise<Round> {
+export async function startRound ({ incidents }: Pick<ResponseParts, 'incidents'>, { incidentId, target }: Turn, policy: ContainmentPolicy, found: InstanceFacts): Promise<Round> {
   const { actions } = (await incidents.get(incidentId)).targets.find(({ instanceId }) => instanceId === target.instanceId)!.containment
   const groups = groupsOf(actions, 'prepare-isolation-group')
   const isolated = found.interfaces.every(({ securityGroupIds, vpcId }) => securityGroupIds.length === 1 && securityGroupIds[0] === groups[vpcId ?? found.vpcId])
@@ -105,7 +105,7 @@ const SHARED: readonly ActionKind[] = ['isolate-subnet', 'block-dns']
  * where that group starts others, so of what would hit them only what was planned before, or approved, stays planned.
  */
 export async function sparingItsGroup (
-  { incidents }: ResponseParts, { incidentId, target }: Turn, plan: PlannedAction[], around: Surroundings, approved: ActionKind[]
+  { incidents }: Pick<ResponseParts, 'incidents'>, { incidentId, target }: Turn, plan: PlannedAction[], around: Surroundings, approved: ActionKind[]
 ): Promise<PlannedAction[]> {
   const { actions } = (await incidents.get(incidentId)).targets.find(({ instanceId }) => instanceId === target.instanceId)!.containment
   const left = around.autoScaling === undefined && actions.some(({ action, state }) => action === 'leave-auto-scaling' && state !== 'planned')
@@ -114,7 +114,7 @@ export async function sparingItsGroup (
 }
 
 /** Adds what is planned and not known yet, in the plan's order. */
-export async function recordPlan (parts: ResponseParts, turn: Turn, plan: PlannedAction[], prepared: ContainmentAction[] = []): Promise<void> {
+export async function recordPlan (parts: Pick<ResponseParts, 'incidents'>, turn: Turn, plan: PlannedAction[], prepared: ContainmentAction[] = []): Promise<void> {
   await change(parts, turn, ({ actions }) => {
     for (const each of plan.map((planned) => plannedRecord(turn.target.instanceId, planned))) {
       if (actions.every(({ key }) => key !== each.key)) actions.push(prepared.find(({ key }) => key === each.key) ?? each)
@@ -176,7 +176,7 @@ export async function recordOutcome (parts: ResponseParts, turn: Turn, { generat
 }
 
 /** A containment that ended without an outcome holds nobody up, and never counts as contained. */
-export async function recordNoOutcome (parts: ResponseParts, turn: Turn, { generation, occasion, message, gone }: { generation: number, occasion: string, message: string, gone: boolean }): Promise<void> {
+export async function recordNoOutcome (parts: Pick<ResponseParts, 'incidents' | 'custody'>, turn: Turn, { generation, occasion, message, gone }: { generation: number, occasion: string, message: string, gone: boolean }): Promise<void> {
   await parts.custody.append(turn.incidentId, {
     key: `contain/${turn.target.instanceId}/outcome/${generation}.${occasion}`,
     actor: controllerActor('contain'),
