@@ -78,6 +78,7 @@ describe('an instance that is entangled with all that AWS offers', function () {
     let dryRun: DryRun
     let incident: Incident
     let fromOpening: number
+    let unanswered: string
 
     before(async () => {
       suspectBefore = await witness.portrait(suspect().instanceId)
@@ -208,6 +209,7 @@ describe('an instance that is entangled with all that AWS offers', function () {
       await approve(sandbox.tokens.approver, false)
       await assert.rejects(approve(sandbox.tokens.approver, true), /409 .*DECISION_MADE/)
       assert.equal(containmentOf(await api.incident(incident.id, sandbox.tokens.analyst)).state, 'contained')
+      unanswered = (await api.call<Awaiting>('POST', `/incidents/${incident.id}/review`, sandbox.tokens.analyst, { decision: 'release', comment: 'perhaps' })).decisionId
     })
 
     it('is, once released, field by field as it was before', async () => {
@@ -228,6 +230,8 @@ describe('an instance that is entangled with all that AWS offers', function () {
       incident = await settled(incident.id, ({ state, underway, generation }) => generation === 2 && state !== 'pending' && underway === undefined)
       assert.deepEqual(failing(containmentOf(incident)), [])
       assert.equal(containmentOf(incident).state, 'contained')
+      const approve = api.call('POST', `/incidents/${incident.id}/approvals`, sandbox.tokens.approver, { decisionId: unanswered, approve: true, comment: 'late' })
+      await assert.rejects(approve, /409 .*CONFLICT/, 'what was asked for another containment')
       incident = await release(incident.id)
       assert.deepEqual(withoutExtra(await witness.portrait(suspect().instanceId), suspect().interfaceIds), withoutExtra(suspectBefore, suspect().interfaceIds))
     })
