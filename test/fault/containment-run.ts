@@ -81,12 +81,23 @@ export async function openWorkshop (): Promise<Workshop> {
   }
 }
 
-/** Packages stay where they are: only the controller's own sources would have to be translated at each start. */
+/** The process is started a few dozen times, and loading the AWS SDK file by file takes most of a start. */
 async function bundleController (directory: string): Promise<string> {
   const outfile = join(directory, 'containment-process.mjs')
   await symlink(join(REPOSITORY, 'node_modules'), join(directory, 'node_modules'))
   await build({
-    entryPoints: [join(import.meta.dirname, 'containment-process.ts')], outfile, bundle: true, packages: 'external', format: 'esm', platform: 'node', target: 'node20', logLevel: 'error'
+    entryPoints: [join(import.meta.dirname, 'containment-process.ts')],
+    outfile,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    mainFields: ['module', 'main'],
+    // They look for files of their own, or load packages that are not there.
+    external: ['@dbos-inc/dbos-sdk', 'pg'],
+    logLevel: 'error',
+    // CommonJS packages call require for Node's own modules.
+    banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" }
   })
   return outfile
 }

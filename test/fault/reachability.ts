@@ -6,7 +6,7 @@
  */
 import { BlockList, isIPv6 } from 'node:net'
 import { DescribeLoadBalancersCommand } from '@aws-sdk/client-elastic-load-balancing'
-import { DescribeTargetGroupsCommand, DescribeTargetHealthCommand } from '@aws-sdk/client-elastic-load-balancing-v2'
+import { DescribeTargetHealthCommand } from '@aws-sdk/client-elastic-load-balancing-v2'
 import {
   DescribeAddressesCommand, DescribeIamInstanceProfileAssociationsCommand, DescribeNetworkAclsCommand, DescribeNetworkInterfacesCommand, DescribeSecurityGroupRulesCommand,
   type NetworkAcl, type SecurityGroupRule
@@ -24,15 +24,15 @@ export interface Reachability {
   ways: string[]
 }
 
-export interface Subject { instanceId: string, subnetId: string, vpcId: string, userName: string, classicLoadBalancer: string }
+export interface Subject { instanceId: string, subnetId: string, userName: string, targetGroupArns: string[], classicLoadBalancer: string }
 
-export async function readReachability (aws: SandboxAws, { instanceId, subnetId, vpcId, userName, classicLoadBalancer }: Subject): Promise<Reachability> {
+export async function readReachability (aws: SandboxAws, { instanceId, subnetId, userName, targetGroupArns, classicLoadBalancer }: Subject): Promise<Reachability> {
   const { ec2, elb, iam } = aws
   const [attached, acls, profiles, targets, classic, keys] = await Promise.all([
     ec2.send(new DescribeNetworkInterfacesCommand({ Filters: [{ Name: 'attachment.instance-id', Values: [instanceId] }] })),
     ec2.send(new DescribeNetworkAclsCommand({ Filters: [{ Name: 'association.subnet-id', Values: [subnetId] }] })),
     ec2.send(new DescribeIamInstanceProfileAssociationsCommand({ Filters: [{ Name: 'instance-id', Values: [instanceId] }] })),
-    registrations(aws, vpcId),
+    registrations(aws, targetGroupArns),
     elb.send(new DescribeLoadBalancersCommand({ LoadBalancerNames: [classicLoadBalancer] })),
     iam.send(new ListAccessKeysCommand({ UserName: userName }))
   ])
@@ -59,13 +59,12 @@ export async function readReachability (aws: SandboxAws, { instanceId, subnetId,
 }
 
 /** Registered targets, but for those that are only being drained. */
-async function registrations ({ elbv2 }: SandboxAws, vpcId: string): Promise<Array<{ arn: string, id: string, port: number | undefined }>> {
-  const groups = (await elbv2.send(new DescribeTargetGroupsCommand({}))).TargetGroups!.filter(({ VpcId }) => VpcId === vpcId)
-  const health = await Promise.all(groups.map(async ({ TargetGroupArn }) => {
-    const answer = await elbv2.send(new DescribeTargetHealthCommand({ TargetGroupArn: TargetGroupArn! }))
+async function registrations ({ elbv2 }: SandboxAws, targetGroupArns: string[]): Promise<Array<{ arn: string, id: string, port: number | undefined }>> {
+  const health = await Promise.all(targetGroupArns.map(async (TargetGroupArn) => {
+    const answer = await elbv2.send(new DescribeTargetHealthCommand({ TargetGroupArn }))
     return answer.TargetHealthDescriptions!
       .filter(({ TargetHealth }) => TargetHealth!.State !== 'draining')
-      .map(({ Target }) => ({ arn: TargetGroupArn!, id: Target!.Id!, port: Target!.Port }))
+      .map(({ Target }) => ({ arn: TargetGroupArn, id: Target!.Id!, port: Target!.Port }))
   }))
   return health.flat()
 }
