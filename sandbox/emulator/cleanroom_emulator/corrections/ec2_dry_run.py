@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import moto.core.responses
 from moto.core.responses import ActionResult
-from moto.core.utils import camelcase_to_underscores, method_names_from_class
+from moto.core.utils import camelcase_to_underscores
 from moto.ec2.exceptions import DryRunClientError
 from moto.ec2.responses._base_response import EC2BaseResponse
 
@@ -21,7 +22,7 @@ apply = amendments.apply
 
 @amendments.method(EC2BaseResponse, "call_action")
 def call_action(original: Any, self: EC2BaseResponse) -> Any:
-    implemented = camelcase_to_underscores(self._get_action()) in method_names_from_class(self.__class__)
+    implemented = camelcase_to_underscores(self._get_action()) in moto.core.responses.method_names_from_class(self.__class__)
     if implemented and self._get_param("DryRun", False):
         return self.serialized(ActionResult(DryRunClientError()))
     return original(self)
