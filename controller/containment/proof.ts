@@ -13,7 +13,7 @@ import {
 } from '@aws-sdk/client-ec2'
 import { GetAccessKeyLastUsedCommand, GetRoleCommand, GetRolePolicyCommand, paginateListAccessKeys } from '@aws-sdk/client-iam'
 import { attempt, fromAws, isGone } from '../aws/aws-errors.ts'
-import { CleanroomError, codeOf, type ErrorCode } from '../incident/errors.ts'
+import { CleanroomError, codeOf, isPassing, type ErrorCode } from '../incident/errors.ts'
 import type { Check, Proof } from '../incident/incident.ts'
 import { TAG } from '../incident/tags.ts'
 import { classicMemberships, targetMemberships } from '../triage/load-balancer-memberships.ts'
@@ -116,16 +116,13 @@ export async function proveContainment (
   }
 }
 
-/** Errors that a moment later may be none. */
-const PASSING: readonly ErrorCode[] = ['AWS_THROTTLED', 'AWS_UNAVAILABLE', 'AWS_BUSY', 'TIMED_OUT']
-
 async function look ({ name, expected }: Look, find: () => Promise<Found>): Promise<Looked> {
   try {
     const { ok, observed } = await find()
     return { check: { name, ok, expected, observed }, maySettle: !ok }
   } catch (error) {
     const { code, message } = fromAws(error, `reading ${name}`)
-    return { check: { name, ok: false, expected, observed: `not readable: ${code} (${message})` }, code, maySettle: PASSING.includes(code) }
+    return { check: { name, ok: false, expected, observed: `not readable: ${code} (${message})` }, code, maySettle: isPassing(code) }
   }
 }
 

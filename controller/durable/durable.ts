@@ -10,7 +10,7 @@
  */
 import { DBOS } from '@dbos-inc/dbos-sdk'
 import { mayBeRepeated } from '../database/database-errors.ts'
-import { CleanroomError, codeOf, messageOf, type ErrorCode } from '../incident/errors.ts'
+import { CleanroomError, codeOf, isPassing, messageOf, type ErrorCode } from '../incident/errors.ts'
 
 export interface Failure { code: ErrorCode, message: string, extra: Record<string, unknown> }
 export type Outcome<T> = { ok: true, value: T } | { ok: false, error: Failure }
@@ -30,10 +30,8 @@ export interface Running<T> {
 
 export type Workflow<A extends unknown[], T> = (...args: A) => Promise<Outcome<T>>
 
-const TRANSIENT: readonly ErrorCode[] = ['AWS_THROTTLED', 'AWS_UNAVAILABLE', 'AWS_BUSY', 'TIMED_OUT', 'DATABASE_UNAVAILABLE']
-
 function isTransient (error: unknown, { code }: Failure): boolean {
-  return TRANSIENT.includes(code) || mayBeRepeated(error)
+  return isPassing(code) || mayBeRepeated(error)
 }
 
 export function failureOf (error: unknown): Failure {

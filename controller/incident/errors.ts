@@ -55,6 +55,13 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS
 
+/** Failures that may be gone when the same is tried again. */
+const PASSING: readonly string[] = ['AWS_THROTTLED', 'AWS_UNAVAILABLE', 'AWS_BUSY', 'TIMED_OUT', 'DATABASE_UNAVAILABLE'] satisfies ErrorCode[]
+
+export function isPassing (code: string | undefined): boolean {
+  return code !== undefined && PASSING.includes(code)
+}
+
 /** An error with a code of the closed list; `detail` is safe to show, `extra` are problem-document members. */
 export class CleanroomError extends Error {
   readonly code: ErrorCode

@@ -12,7 +12,7 @@ import { planCutOff, planSurroundings, type ActionKind, type PlannedAction, type
 import { proveContainment, type ContainmentProof } from '../containment/proof.ts'
 import { plannedOf } from '../containment/undo-action.ts'
 import { belongsToEngine, failureOf, pause, start, step, valueOf, workflow, type Workflow } from '../durable/durable.ts'
-import { CleanroomError } from '../incident/errors.ts'
+import { CleanroomError, isPassing } from '../incident/errors.ts'
 import type { Containment, ContainmentAction, ContainmentPolicy } from '../incident/incident.ts'
 import { readInstance } from '../triage/read-instance.ts'
 import type { InstanceFacts, Surroundings } from '../triage/target-facts.ts'
@@ -27,8 +27,6 @@ import { surveyId, triageClients, type Survey, type TargetId } from './triage-la
 /** How often what is open or failed for a while is done again before the lane reports. */
 const ROUNDS = 3
 const GONE: readonly string[] = ['INSTANCE_TERMINATED', 'INSTANCE_NOT_FOUND']
-/** Codes of failures that a further round may find gone. */
-const PASSING: readonly string[] = ['AWS_THROTTLED', 'AWS_UNAVAILABLE', 'AWS_BUSY', 'TIMED_OUT', 'DATABASE_UNAVAILABLE']
 /** What an approved rung does; it does not wait for the end of live capture. */
 const OF_RUNG: Record<Rung, ActionKind> = {
   'network-acl': 'isolate-subnet', 'role-sessions': 'revoke-role-sessions', 'dns-firewall': 'block-dns', 'stop-instance': 'stop-instance'
@@ -246,7 +244,7 @@ function goOn (actions: ContainmentAction[], proof: ContainmentProof, { unread }
   const fails = (check: string): boolean => proof.checks.some(({ name, ok }) => name === check && !ok)
   if (fails('instance-exists')) return false
   const codes = [...actions.map(({ error }) => error?.code), ...unread.map(({ code }) => code), ...proof.unreadable.map(({ code }) => code)]
-  return notIsolated(proof).length > 0 || fails('untracking-group-closed') || codes.some((code) => PASSING.includes(code ?? ''))
+  return notIsolated(proof).length > 0 || fails('untracking-group-closed') || codes.some(isPassing)
 }
 
 /** The mode that is in force: without endpoints in the VPC there is no way to Systems Manager to leave. */
