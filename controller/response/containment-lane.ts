@@ -139,7 +139,7 @@ export function registerContainment (parts: ResponseParts, survey: Survey, follo
       if (round === 1) keep(begun.known.filter(({ key }) => !latest.has(key)))
       groups = { ...groups, ...groupsOf([...latest.values()], 'prepare-isolation-group') }
       const done = [...latest.values()].filter((action) => !isUndone(action, proof))
-      const of: RoundInput = { ...input, facts, policy, generation, round, done, groups, removeUntracking: begun.removeUntracking }
+      const of: RoundInput = { ...input, facts, policy, generation, round, done, groups, removeUntracking: begun.removeUntracking || fails(proof, 'untracking-group-closed') }
       const id = (lane: string): string => `${lane}/${incidentId}/${facts.instanceId}/${occasion}.${round}`
       const [cutting, protecting, surrounding] = [await start(cutOff, id('cut-off'), of), await start(protect, id('protect'), of), await start(surround, id('surround'), of)]
       for (const each of [cutting, protecting]) keep(valueOf(await each.outcome()))
@@ -227,11 +227,13 @@ function pending ({ done, target }: RoundInput, plan: PlannedAction[], stages: s
 
 /** Whether the proof showed that what an action had done stands no more. */
 function isUndone ({ action, resource }: ContainmentAction, proof: ContainmentProof | undefined): boolean {
-  if (!proof) return false
-  const fails = (check: string): boolean => proof.checks.some(({ name, ok }) => name === check && !ok)
-  if (action === 'isolate-interface') return notIsolated(proof).includes(resource)
-  if (action === 'remove-untracking-group') return fails('untracking-group-closed')
-  return fails('isolation-group-empty') && (action === 'prepare-isolation-group' || action === 'allow-ssm-endpoints')
+  if (action === 'isolate-interface') return proof !== undefined && notIsolated(proof).includes(resource)
+  if (action === 'remove-untracking-group') return fails(proof, 'untracking-group-closed')
+  return fails(proof, 'isolation-group-empty') && (action === 'prepare-isolation-group' || action === 'allow-ssm-endpoints')
+}
+
+function fails (proof: ContainmentProof | undefined, check: string): boolean {
+  return proof?.checks.some(({ name, ok }) => name === check && !ok) ?? false
 }
 
 /** Interfaces that are open, or cut off by another group than the isolation group: AWS may carry a call out late. */
@@ -241,10 +243,9 @@ function notIsolated ({ exposedInterfaces, checks }: ContainmentProof): string[]
 }
 
 function goOn (actions: ContainmentAction[], proof: ContainmentProof, { unread }: Surroundings): boolean {
-  const fails = (check: string): boolean => proof.checks.some(({ name, ok }) => name === check && !ok)
-  if (fails('instance-exists')) return false
+  if (fails(proof, 'instance-exists')) return false
   const codes = [...actions.map(({ error }) => error?.code), ...unread.map(({ code }) => code), ...proof.unreadable.map(({ code }) => code)]
-  return notIsolated(proof).length > 0 || fails('untracking-group-closed') || codes.some(isPassing)
+  return notIsolated(proof).length > 0 || fails(proof, 'untracking-group-closed') || codes.some(isPassing)
 }
 
 /** The mode that is in force: without endpoints in the VPC there is no way to Systems Manager to leave. */

@@ -77,6 +77,20 @@ export const ROWS: Row[] = [
   { name: 'isolate-interface, without swap', kind: 'isolate-interface', resource: brokenInterface, aim: onInterface, policy: { trackedConnections: 'leave' } }
 ]
 
+/** Wait for nothing and nothing waits for them, so that several are broken at one suspect. */
+const BY_THEMSELVES: readonly ActionKind[] = [
+  'tag-quarantined', 'protect-from-termination', 'protect-from-stop', 'stop-on-shutdown', 'keep-volumes', 'isolate-subnet', 'leave-auto-scaling', 'leave-target-group',
+  'leave-classic-load-balancer', 'disassociate-address', 'remove-instance-profile', 'revoke-role-sessions', 'deactivate-access-key', 'restrict-metadata'
+]
+const PER_SUSPECT = 7
+
+/** The rows of each suspect: one, or several that do not meet. */
+export function sharedOut (rows: Row[]): Row[][] {
+  const [shared, alone] = [rows.filter(({ kind }) => BY_THEMSELVES.includes(kind)), rows.filter(({ kind }) => !BY_THEMSELVES.includes(kind))]
+  const packs = Array.from({ length: Math.ceil(shared.length / PER_SUSPECT) }, (_, index) => shared.slice(index * PER_SUSPECT, (index + 1) * PER_SUSPECT))
+  return [...alone.map((row) => [row]), ...packs]
+}
+
 /** Everything that policy can choose, so that there is something of every kind beside the one that is broken. */
 export function policyOf ({ policy }: Row, { accessKeyId }: Suspect): ContainmentPolicy {
   return { ...DEFAULT_CONTAINMENT_POLICY, metadata: 'disable', accessKeyIds: [accessKeyId], ...policy }

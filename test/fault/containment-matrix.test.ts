@@ -106,10 +106,11 @@ function isInMidSwap ({ ledger }: Result, way: string): boolean {
   return ledger.some(({ action, detail }) => action === 'containment.widening' && way.startsWith(`${String(detail.resource)} `))
 }
 
-/** The action that the row broke, and all others of its instance. */
-function split ({ kind, resource }: Row, { suspect, containment: { actions } }: Result): [ContainmentAction | undefined, ContainmentAction[]] {
-  const broken = actions.find((each) => each.action === kind && (!resource || each.resource === resource(suspect)))
-  return [broken, actions.filter((each) => each !== broken)]
+/** The action that the row broke, and all others of its instance that no row broke. */
+function split (row: Row, { suspect, together, containment: { actions } }: Result): [ContainmentAction | undefined, ContainmentAction[]] {
+  const brokenBy = ({ kind, resource }: Row): ContainmentAction | undefined => actions.find((each) => each.action === kind && (!resource || each.resource === resource(suspect)))
+  const broken = together.map(brokenBy)
+  return [brokenBy(row), actions.filter((each) => !broken.includes(each))]
 }
 
 function words ({ containment: { actions, proof, unread } }: Result): string {

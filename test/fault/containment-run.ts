@@ -1,6 +1,6 @@
 /**
- * One mishap, met by a controller with an AWS of its own: a suspect for each row, all of them contained while each
- * has one call broken.
+ * One mishap, met by a controller with an AWS of its own: suspects for all rows, contained side by side while the
+ * calls of their rows are broken.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -24,7 +24,7 @@ import { sandboxAws, type SandboxAws } from '../../sandbox/scenarios/aws.ts'
 import { REPOSITORY } from '../../sandbox/toolchain/paths.mjs'
 import type { BaselineOutputs } from '../../stacks/baseline/outputs.ts'
 import type { FaultRule } from '../sandbox/action-world.ts'
-import { policyOf, type Mishap, type Row } from './cells.ts'
+import { policyOf, sharedOut, type Mishap, type Row } from './cells.ts'
 import type { Job, Orders } from './containment-process.ts'
 import { moreThan, readReachability, type Reachability } from './reachability.ts'
 import { makeSuspect, registerImage, type Suspect } from './suspects.ts'
@@ -42,6 +42,8 @@ export interface Call { seq: number, start: number, end: number, action: string,
 /** What became of one row. */
 export interface Result {
   suspect: Suspect
+  /** The rows that were broken at this suspect, this one among them. */
+  together: Row[]
   incidentId: string
   /** What of its reachability was not there before the incident, in words. */
   more: string[]
@@ -103,7 +105,7 @@ async function bundleController (directory: string): Promise<string> {
 }
 
 interface Tools { directory: string, controller: string, postgres: EmbeddedPostgres }
-interface Cell { row: Row, suspect: Suspect, job: Job, before: Reachability }
+interface Cell { rows: Row[], suspect: Suspect, job: Job, before: Reachability }
 interface Stage { aws: SandboxAws, faults: Faults, mishap: Mishap, cells: Cell[], /** Only one runs at a time. */ contain: (jobs: Job[], limits?: RequestLimits) => Promise<Controller> }
 
 async function runMishap (mishap: Mishap, rows: Row[], { directory, controller, postgres }: Tools): Promise<Outcome> {
@@ -121,24 +123,25 @@ async function runMishap (mishap: Mishap, rows: Row[], { directory, controller, 
       running = await startController({ databaseUrl, baseline: baseline(), limits, jobs, atOnce: AT_ONCE }, { directory, controller, endpoint: emulator.endpoint })
       return running
     }
-    const first = cells.filter(({ row }) => row.again).map(({ job: { again, ...job } }) => ({ ...job, rungs: [] }))
+    const first = cells.filter(({ job }) => job.again).map(({ job: { again, ...job } }) => ({ ...job, rungs: [] }))
     await (await contain(first, { requestTimeoutMs: 20_000, maxAttempts: 3 })).ended()
     const stage = { aws, faults, mishap, cells, contain }
     const struck = mishap.kill ? await containThroughDeath(stage) : await containBroken(stage)
     const [incidents, custody] = [new IncidentStore(pool), new CustodyStore(pool)]
-    const results = await each(cells, async (cell): Promise<[string, Result]> => {
-      const { row, suspect, job: { incident: { id } } } = cell
-      return [row.name, {
+    const results = await each(cells, async (cell): Promise<Array<[string, Result]>> => {
+      const { rows: together, suspect, job: { incident: { id } } } = cell
+      const seen = {
         suspect,
+        together,
         incidentId: id,
         more: await moreReachable(aws, cell),
         moreAtDeath: [],
-        ...struck.get(cell)!,
         containment: (await incidents.get(id)).targets[0]!.containment,
         ledger: await custody.list(id)
-      }]
+      }
+      return together.map((row) => [row.name, { ...seen, ...struck.get(row)! }])
     })
-    return { results: new Map(results), calls: await faults.calls() }
+    return { results: new Map(results.flat()), calls: await faults.calls() }
   } finally {
     await running?.kill()
     await pool.end()
@@ -146,14 +149,15 @@ async function runMishap (mishap: Mishap, rows: Row[], { directory, controller, 
   }
 }
 
-type Struck = Map<Cell, Pick<Result, 'struck'> & Partial<Pick<Result, 'moreAtDeath'>>>
+type Struck = Map<Row, Pick<Result, 'struck'> & Partial<Pick<Result, 'moreAtDeath'>>>
 
 async function containBroken ({ faults, mishap, cells, contain }: Stage): Promise<Struck> {
   await breakCalls(faults, mishap, cells)
   await (await contain(jobsOf(cells))).ended()
   // A call that is held up is in the log once it is let go.
   await sleep(mishap.heldMs)
-  return new Map((await faults.struck()).map((struck, index) => [cells[index]!, { struck }]))
+  const rows = rowsOf(cells)
+  return new Map((await faults.struck()).map((struck, index) => [rows[index]!, { struck }]))
 }
 
 /** Batch by batch: a controller that starts again takes up all of its incidents in one moment. */
@@ -167,7 +171,9 @@ async function containThroughDeath ({ aws, faults, mishap, cells, contain }: Sta
     await doomed.kill()
     letGo ??= sleep(mishap.heldMs)
     const counts = await faults.struck()
-    for (const [index, cell] of batch.entries()) struck.set(cell, { struck: counts[index]!, moreAtDeath: await moreReachable(aws, cell) })
+    for (const [index, row] of rowsOf(batch).entries()) {
+      struck.set(row, { struck: counts[index]!, moreAtDeath: await moreReachable(aws, batch.find(({ rows }) => rows.includes(row))!) })
+    }
     await faults.set([])
     await (await contain(jobsOf(batch))).ended()
   }
@@ -177,11 +183,15 @@ async function containThroughDeath ({ aws, faults, mishap, cells, contain }: Sta
 }
 
 async function breakCalls (faults: Faults, { rule }: Mishap, cells: Cell[]): Promise<void> {
-  await faults.set(cells.map(({ row, suspect, job }) => rule(row.aim(suspect, job.incident.id))))
+  await faults.set(cells.flatMap(({ rows, suspect, job }) => rows.map((row) => rule(row.aim(suspect, job.incident.id)))))
 }
 
 async function moreReachable (aws: SandboxAws, { suspect, before }: Cell): Promise<string[]> {
   return moreThan(before, await readReachability(aws, suspect))
+}
+
+function rowsOf (cells: Cell[]): Row[] {
+  return cells.flatMap(({ rows }) => rows)
 }
 
 function jobsOf (cells: Cell[]): Job[] {
@@ -202,10 +212,11 @@ async function newDatabase (serverUrl: string): Promise<string> {
 async function makeCells (aws: SandboxAws, rows: Row[]): Promise<Cell[]> {
   for (const role of ['contain', 'acquire']) await aws.iam.send(new CreateRoleCommand({ RoleName: `cleanroom-${role}`, AssumeRolePolicyDocument: TRUST }))
   const imageId = await registerImage(aws)
-  return await each(rows, async (row, index) => {
+  return await each(sharedOut(rows), async (together, index) => {
+    const row = together[0]!
     const suspect = await makeSuspect(aws, `suspect-${index}`, imageId, { systemsManager: row.policy?.mode === 'ssm' })
     const job = { incident: incidentOn(row, suspect), rungs: row.rungs ?? [], ...row.again && { again: row.again } }
-    return { row, suspect, job, before: await readReachability(aws, suspect) }
+    return { rows: together, suspect, job, before: await readReachability(aws, suspect) }
   })
 }
 
@@ -301,14 +312,15 @@ function exitOf (child: ChildProcess): Promise<number | null> {
 async function allStruck (faults: Faults, batch: Cell[], doomed: Controller): Promise<void> {
   const until = Date.now() + STRUCK_LIMIT_MS
   for (let struck = await faults.struck(); struck.includes(0); struck = await faults.struck()) {
-    const missing = batch.filter((_, index) => struck[index] === 0).map(({ row: { name } }) => name)
+    const missing = rowsOf(batch).filter((_, index) => struck[index] === 0).map(({ name }) => name)
     if (!doomed.isRunning() || Date.now() > until) throw new Error(`never called: ${missing.join(', ')}`)
     await sleep(100)
   }
 }
 
 function batchesOf (cells: Cell[]): Cell[][] {
-  const sorted = [...cells.filter(({ row }) => row.kind === 'isolate-interface'), ...cells.filter(({ row }) => row.kind !== 'isolate-interface')]
+  const onInterfaces = ({ rows }: Cell): boolean => rows.some(({ kind }) => kind === 'isolate-interface')
+  const sorted = [...cells.filter(onInterfaces), ...cells.filter((cell) => !onInterfaces(cell))]
   return Array.from({ length: Math.ceil(sorted.length / AT_ONCE) }, (_, index) => sorted.slice(index * AT_ONCE, (index + 1) * AT_ONCE))
 }
 
