@@ -24,7 +24,19 @@ export interface ResolverClientConfig {
 }
 
 interface Tagged { Tags?: Array<{ Key: string, Value: string }> }
+/** Every domain, as a domain list names it. */
+export const EVERY_NAME = '*'
+
+/** Resolver shows a lone `*` with or without the dot that ends every name. */
+export function isEveryName (domain: string): boolean {
+  return domain === EVERY_NAME || domain === `${EVERY_NAME}.`
+}
+
 interface Page { MaxResults?: number, NextToken?: string }
+/** The most that a page may hold. */
+const PAGE = 100
+
+type Listing = 'ListFirewallDomainLists' | 'ListFirewallRuleGroups' | 'ListFirewallRuleGroupAssociations' | 'ListFirewallRules' | 'ListFirewallDomains'
 /** A change is under way while it is UPDATING or DELETING. */
 export type FirewallStatus = 'COMPLETE' | 'COMPLETE_IMPORT_FAILED' | 'IMPORTING' | 'UPDATING' | 'DELETING'
 export interface FirewallDomainList { Id: string, Arn?: string, Name: string, Status?: FirewallStatus, StatusMessage?: string, DomainCount?: number, CreatorRequestId?: string }
@@ -117,6 +129,20 @@ export class ResolverClient {
         await sleep(Math.random() * Math.min(BACKOFF_MAX_MS, BACKOFF_BASE_MS * 2 ** attempt))
       }
     }
+  }
+
+  /** All pages of a listing, of which `items` takes what it lists. @throws as `call` */
+  async list<Name extends Listing, Item> (
+    name: Name, input: ResolverCalls[Name]['input'], items: (page: ResolverCalls[Name]['output']) => Item[] | undefined
+  ): Promise<Item[]> {
+    const found: Item[] = []
+    let NextToken: string | undefined
+    do {
+      const page = await this.call(name, { ...input, MaxResults: PAGE, ...NextToken !== undefined && { NextToken } })
+      found.push(...items(page) ?? [])
+      NextToken = page.NextToken
+    } while (NextToken)
+    return found
   }
 
   async #attempt<Output> (name: string, input: unknown, attempts: number): Promise<Output> {

@@ -29,15 +29,19 @@ export function cutOffAt (actions: ContainmentAction[]): string | undefined {
 /** What keeps a host cut off for as long as it stands. */
 const CUTS: readonly string[] = ['isolate-interface', 'isolate-subnet', 'block-dns']
 
+function cutsStill ({ action, state, before }: ContainmentAction): boolean {
+  return CUTS.includes(action) && before !== undefined && (state === 'done' || state === 'failed')
+}
+
 /** Whether something that release begins with still keeps the host from being reached, or an interface has none of its groups back. */
 export function isCutOff (actions: ContainmentAction[]): boolean {
-  return actions.some(({ action, state, before, now }) => {
-    if (!CUTS.includes(action) || before === undefined) return false
-    if (state === 'done' || state === 'failed') return true
+  return actions.some((each) => {
+    if (cutsStill(each)) return true
+    const { action, before, now } = each
     // Somebody else's quarantine, for example; an interface that is gone has no groups at all.
     const groupsIn = (of: unknown): string[] => (of as { securityGroupIds?: string[] } | undefined)?.securityGroupIds ?? []
     const groups = groupsIn(now)
-    return action === 'isolate-interface' && groups.length > 0 && !groups.some((group) => groupsIn(before).includes(group))
+    return action === 'isolate-interface' && before !== undefined && groups.length > 0 && !groups.some((group) => groupsIn(before).includes(group))
   })
 }
 
@@ -46,7 +50,6 @@ export function isCutOff (actions: ContainmentAction[]): boolean {
  * somebody else, is only noted.
  */
 export function releaseState (actions: ContainmentAction[]): Containment['state'] {
-  const left = actions.some(({ action, state, before, error }) =>
-    before !== undefined && state !== 'undone' && (error !== undefined || (CUTS.includes(action) && (state === 'done' || state === 'failed'))))
+  const left = actions.some((each) => cutsStill(each) || (each.before !== undefined && each.state !== 'undone' && each.error !== undefined))
   return left ? 'partial' : 'released'
 }

@@ -77,8 +77,7 @@ export async function recordFailure (
   custody: Custody, context: ActionContext, planned: PlannedAction, { generation, occasion }: Occasion, error: unknown
 ): Promise<ContainmentAction> {
   const record = plannedRecord(context.instanceId, planned)
-  const code = codeOf(error)
-  const failure = { code, message: messageOf(error), whatToDo: ERRORS[code].fix }
+  const failure = failureIn(error)
   const intent = await custody.find(context.incidentId, intentKey(record.key, generation))
   const entry = await custody.append(context.incidentId, {
     key: `${record.key}:failed/${generation}.${occasion}`,
@@ -87,6 +86,12 @@ export async function recordFailure (
     detail: { instanceId: context.instanceId, action: planned.kind, resource: planned.resource, ...failure }
   })
   return { ...record, state: 'failed', at: entry.at, ...intent && { before: intent.detail.before }, error: failure }
+}
+
+/** What a record says of an error: what went wrong, and what a person can do about it. */
+export function failureIn (error: unknown): NonNullable<ContainmentAction['error']> {
+  const code = codeOf(error)
+  return { code, message: messageOf(error), whatToDo: ERRORS[code].fix }
 }
 
 function intentKey (key: string, generation: number): string {

@@ -6,7 +6,7 @@ import { isIPv6, SocketAddress } from 'node:net'
 import type { Check, ContainmentPolicy } from '../incident/incident.ts'
 import { TAG } from '../incident/tags.ts'
 import type { InstanceFacts, InterfaceFacts, Surroundings } from '../triage/target-facts.ts'
-import type { FirewallRule } from '../aws/resolver-client.ts'
+import { isEveryName, type FirewallRule } from '../aws/resolver-client.ts'
 import { standingOf, type Membership } from './actions/auto-scaling-group.ts'
 import { REPLACING_PROCESSES } from './actions/auto-scaling.ts'
 import { suffices, type Revocation, type SessionScope } from './actions/role-sessions.ts'
@@ -211,9 +211,9 @@ export function sessionsFound ({ wanted, revocation, now }: SessionsQuestion): F
 /** A rule of DNS Firewall as far as the proof reads it; domains of rules that block, alone. */
 export type DnsRule = Pick<FirewallRule, 'Name' | 'Action' | 'Qtype'> & { group: string, domains: string[] }
 
-/** Resolver shows a lone `*` with or without the dot that ends every name; a rule may be for one type of query alone. */
+/** A rule may be for one type of query alone. */
 export function blocksEverything ({ Action, Qtype, domains }: DnsRule): boolean {
-  return Action === 'BLOCK' && Qtype === undefined && domains.some((domain) => domain === '*' || domain === '*.')
+  return Action === 'BLOCK' && Qtype === undefined && domains.some(isEveryName)
 }
 
 /**

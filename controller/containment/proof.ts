@@ -13,6 +13,7 @@ import {
 } from '@aws-sdk/client-ec2'
 import { GetAccessKeyLastUsedCommand, GetRoleCommand, GetRolePolicyCommand, paginateListAccessKeys } from '@aws-sdk/client-iam'
 import { attempt, fromAws, isGone } from '../aws/aws-errors.ts'
+import { filtersBy } from '../aws/filters.ts'
 import { CleanroomError, codeOf, isPassing, type ErrorCode } from '../incident/errors.ts'
 import type { Check, Proof } from '../incident/incident.ts'
 import { TAG } from '../incident/tags.ts'
@@ -22,6 +23,7 @@ import { within, type Limited } from '../triage/sections.ts'
 import { vpcIdsOf } from '../triage/target-facts.ts'
 import type { ContainmentClients } from './actions/action.ts'
 import { readSessionPolicy, sessionPolicyName, type SessionScope } from './actions/role-sessions.ts'
+import { oursBy } from './actions/security-groups.ts'
 import { planSurroundings, type PlannedAction } from './plan.ts'
 import {
   aclFound, AUTO_SCALING_EXPECTED, autoScalingFound, blocksEverything, dnsFound, found, isolationChecks, metadataFound, SESSION_WORDS, sessionsFound, stopFound, tagsFound,
@@ -130,7 +132,7 @@ async function look ({ name, expected }: Look, find: () => Promise<Found>): Prom
 async function readIsolation (ec2: EC2Client, { incidentId, facts, isolationGroupId, otherIsolationGroups = {} }: ProofSubject, now: Date): Promise<IsolationSeen> {
   const relied = [...Object.values(otherIsolationGroups), ...isolationGroupId !== undefined ? [isolationGroupId] : []]
   const [{ facts: { interfaces }, sections }, ours, existing] = await Promise.all([
-    readInstance({ ec2 }, facts, facts.instanceId, now), ownGroups(ec2, incidentId, facts.instanceId), existingGroups(ec2, relied)
+    readInstance({ ec2 }, facts, facts.instanceId, now), groupsBy(ec2, oursBy({ incidentId, instanceId: facts.instanceId })), existingGroups(ec2, relied)
   ])
   for (const name of ['networkInterfaces', 'branchInterfaces']) {
     const section = sections[name]
@@ -146,27 +148,16 @@ async function existingGroups (ec2: EC2Client, groupIds: string[]): Promise<stri
   return await groupsBy(ec2, [{ Name: 'group-id', Values: groupIds }])
 }
 
-/** In whatever VPC: what was made for the incident and the instance. */
-async function ownGroups (ec2: EC2Client, incidentId: string, instanceId: string): Promise<string[]> {
-  return await groupsBy(ec2, [
-    { Name: `tag:${TAG.incident}`, Values: [incidentId] }, { Name: `tag:${TAG.instance}`, Values: [instanceId] }, { Name: `tag:${TAG.purpose}`, Values: ['isolation'] }
-  ])
-}
-
 async function groupsBy (ec2: EC2Client, Filters: Filter[]): Promise<string[]> {
   const ids: string[] = []
   for await (const page of paginateDescribeSecurityGroups({ client: ec2 }, { Filters })) ids.push(...page.SecurityGroups?.map(({ GroupId }) => GroupId!) ?? [])
   return ids.sort()
 }
 
-/** Amazon EC2 User Guide, "List and filter using the CLI and API": a filter takes 200 values. */
-const FILTER_VALUES = 200
-
 async function rulesOf (ec2: EC2Client, groupIds: string[]): Promise<Map<string, SecurityGroupRule[]>> {
   const rules = new Map<string, SecurityGroupRule[]>(groupIds.map((groupId) => [groupId, []]))
-  for (let from = 0; from < groupIds.length; from += FILTER_VALUES) {
-    const Filters = [{ Name: 'group-id', Values: groupIds.slice(from, from + FILTER_VALUES) }]
-    for await (const page of paginateDescribeSecurityGroupRules({ client: ec2 }, { Filters })) {
+  for (const filter of filtersBy('group-id', groupIds)) {
+    for await (const page of paginateDescribeSecurityGroupRules({ client: ec2 }, { Filters: [filter] })) {
       for (const rule of page.SecurityGroupRules ?? []) rules.get(rule.GroupId!)?.push(rule)
     }
   }
@@ -359,21 +350,21 @@ function dns (clients: ContainmentClients, vpcId: string): Look {
 
 /** In the order in which Resolver asks them: by the priority of the group's association, then by the rule's own. */
 async function dnsRules ({ resolver }: ContainmentClients, VpcId: string): Promise<DnsRule[]> {
-  const associations = await allPages(async (page) => await resolver.call('ListFirewallRuleGroupAssociations', { VpcId, ...page }), (answer) => answer.FirewallRuleGroupAssociations)
+  const associations = await resolver.list('ListFirewallRuleGroupAssociations', { VpcId }, (page) => page.FirewallRuleGroupAssociations)
   const inForce = associations.filter(({ Status }) => Status === 'COMPLETE').sort((a, b) => a.Priority - b.Priority)
   const rules: DnsRule[] = []
   let unread: unknown
   // The domains of AWS's own lists are nobody's to read; that they are blocked opens nothing.
   const domainsOf = async (FirewallDomainListId: string): Promise<string[]> => {
     try {
-      return await allPages(async (page) => await resolver.call('ListFirewallDomains', { FirewallDomainListId, ...page }), (answer) => answer.Domains)
+      return await resolver.list('ListFirewallDomains', { FirewallDomainListId }, (page) => page.Domains)
     } catch (error) {
       unread = error
       return []
     }
   }
   for (const { FirewallRuleGroupId } of inForce) {
-    const own = await allPages(async (page) => await resolver.call('ListFirewallRules', { FirewallRuleGroupId, ...page }), (answer) => answer.FirewallRules)
+    const own = await resolver.list('ListFirewallRules', { FirewallRuleGroupId }, (page) => page.FirewallRules)
     for (const { Name, Action, Qtype, FirewallDomainListId } of own.sort((a, b) => a.Priority - b.Priority)) {
       const domains = Action === 'BLOCK' ? await domainsOf(FirewallDomainListId) : []
       const rule = { Name, Action, ...Qtype !== undefined && { Qtype }, group: FirewallRuleGroupId, domains }
@@ -384,17 +375,4 @@ async function dnsRules ({ resolver }: ContainmentClients, VpcId: string): Promi
   }
   if (unread !== undefined) throw unread
   return rules
-}
-
-async function allPages<Answer extends { NextToken?: string }, Item> (
-  ask: (page: { NextToken?: string }) => Promise<Answer>, itemsOf: (answer: Answer) => Item[] | undefined
-): Promise<Item[]> {
-  const items: Item[] = []
-  let NextToken: string | undefined
-  do {
-    const answer: Answer = await ask(NextToken === undefined ? {} : { NextToken })
-    items.push(...itemsOf(answer) ?? [])
-    NextToken = answer.NextToken
-  } while (NextToken)
-  return items
 }

@@ -4,10 +4,12 @@
 import { isDeepStrictEqual } from 'node:util'
 import { attempt } from '../aws/aws-errors.ts'
 import { controllerActor, type Custody } from '../incident/custody.ts'
-import { codeOf, ERRORS, messageOf } from '../incident/errors.ts'
+import { codeOf, messageOf } from '../incident/errors.ts'
 import type { ContainmentAction } from '../incident/incident.ts'
 import type { ActionContext, Recorded, State } from './actions/action.ts'
 import { ACTIONS } from './actions/registry.ts'
+import { failureIn } from './perform-action.ts'
+import type { UndoPreview } from './previews.ts'
 import { KINDS, type ActionKind, type PlannedAction } from './plan.ts'
 
 const ACTOR = controllerActor('contain')
@@ -36,15 +38,6 @@ export function undoOrder (actions: ContainmentAction[]): ContainmentAction[] {
 }
 
 /** What release would do to one action's resource, from reads alone. */
-export interface UndoPreview {
-  action: string
-  resource: string
-  effect: 'restores' | 'nothing-to-do' | 'changed-since' | 'not-readable'
-  before: unknown
-  now?: unknown
-  error?: { code: string, message: string }
-}
-
 export async function previewUndo (context: ActionContext, action: ContainmentAction): Promise<UndoPreview> {
   const planned = plannedOf(action)
   const preview = { action: action.action, resource: action.resource, before: action.before }
@@ -87,8 +80,7 @@ export async function undoAction (
 
 /** The record of an action that could not be taken back. */
 export async function recordUndoFailure (custody: Custody, context: ActionContext, action: ContainmentAction, occasion: string, error: unknown): Promise<ContainmentAction> {
-  const code = codeOf(error)
-  const failure = { code, message: messageOf(error), whatToDo: ERRORS[code].fix }
+  const failure = failureIn(error)
   await custody.append(context.incidentId, {
     key: `${action.key}:undo-failed/${occasion}`,
     actor: ACTOR,

@@ -5,10 +5,10 @@
  */
 import type { FastifyBaseLogger } from 'fastify'
 import type { Registry } from 'prom-client'
-import type { Rung } from '../containment/plan.ts'
-import type { AnalysisRun, Artifact, ContainmentPolicy, Decision, Finding, Incident, LedgerEntry, Phase } from '../incident/incident.ts'
+import type { EscalationPreview, ReleasePreview } from '../containment/previews.ts'
+import type { Approval, Asked, ContainRequest, EscalationChoice, EscalationRequest, ReleaseChoice, ReleaseRequest } from '../containment/requests.ts'
+import type { AnalysisRun, Artifact, Finding, Incident, LedgerEntry, Phase } from '../incident/incident.ts'
 import type { OpenRequest } from '../incident/open-request.ts'
-import type { EscalationPreview, ReleasePreview } from './previews.ts'
 
 export const ROLES = ['responder', 'analyst', 'approver', 'admin'] as const
 export type Role = typeof ROLES[number]
@@ -30,25 +30,6 @@ export interface ReviewRequest {
   /** ISO 8601; when the room's time is to end, for `extend`. */
   expiresAt?: string
 }
-
-/** Which of the incident's instances; all of them when it is left out. */
-export interface Whom { instanceIds?: string[] }
-
-export interface ReleaseChoice extends Whom {
-  /** The instance that Auto Scaling started in its place goes on beside it. */
-  keepReplacement?: boolean
-}
-export interface ReleaseRequest extends ReleaseChoice { comment: string }
-
-export interface ContainRequest extends Whom { comment: string, mode?: ContainmentPolicy['mode'] }
-
-export interface EscalationChoice extends Whom { rungs: Rung[] }
-export interface EscalationRequest extends EscalationChoice { comment: string }
-
-export interface Approval { decisionId: string, approve: boolean, comment: string }
-
-/** What was asked for and waits for a second person, with the incident that holds it. */
-export interface Asked { decision: Decision, incident: Incident }
 
 export interface AnalysisRequest { script: string, parameters?: Record<string, unknown> }
 

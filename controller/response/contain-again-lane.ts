@@ -8,6 +8,7 @@ import type { Containment, ContainmentPolicy } from '../incident/incident.ts'
 import { containmentId, type Contain } from './containment-lane.ts'
 import type { ResponseParts } from './parts.ts'
 import { POLICY } from './step-policies.ts'
+import { idOf } from './triage-lane.ts'
 
 export interface AgainInput {
   incidentId: string
@@ -28,11 +29,11 @@ export function registerContainAgain ({ incidents, notifier }: ResponseParts, co
     const { ticket, plan, targets } = await step('again.read', POLICY.record, () => incidents.get(incidentId))
     const running: Array<Running<Containment['state']>> = []
     for (const target of targets.filter(({ instanceId }) => instanceIds.includes(instanceId))) {
-      const { instanceId, accountId, region, vpcId, containment } = target
+      const { containment } = target
       const input = {
         incidentId,
         ticket,
-        target: { instanceId, accountId, region, ...vpcId !== undefined && { vpcId } },
+        target: idOf(target),
         policy: { ...plan.containment, ...mode && { mode } },
         rungs,
         captureEnded: mode === 'full' || (mode === undefined && containment.state !== 'released' && containment.mode === 'full'),

@@ -6,11 +6,13 @@
  */
 import { ulid } from 'ulid'
 import type { ActionContext } from '../containment/actions/action.ts'
-import { canUndo, previewUndo, undoOrder, type UndoPreview } from '../containment/undo-action.ts'
-import { offeredRungs, planSurroundings, type PlannedAction, type Rung } from '../containment/plan.ts'
+import { canUndo, previewUndo, undoOrder } from '../containment/undo-action.ts'
+import { offeredRungs, planSurroundings, type Rung } from '../containment/plan.ts'
+import type { EscalationPreview, ReleasePreview } from '../containment/previews.ts'
+import type { Approval, Asked, ContainRequest, EscalationChoice, EscalationRequest, ReleaseChoice, ReleaseRequest, Whom } from '../containment/requests.ts'
 import { isRunning, start } from '../durable/durable.ts'
 import { CleanroomError } from '../incident/errors.ts'
-import type { ContainmentAction, ContainmentPolicy, Decision, Incident, Target } from '../incident/incident.ts'
+import type { ContainmentAction, Decision, Incident, Target } from '../incident/incident.ts'
 import { readInstance } from '../triage/read-instance.ts'
 import { surveyInstance } from '../triage/survey-instance.ts'
 import { actionContext, vpcOf } from './containment-context.ts'
@@ -21,17 +23,6 @@ import type { ResponseParts } from './parts.ts'
 import { releaseId } from './release-lane.ts'
 import type { Response } from './respond-to-incident.ts'
 import { triageClients } from './triage-lane.ts'
-
-export interface Whom { instanceIds?: string[] }
-export interface ContainRequest extends Whom { comment: string, mode?: ContainmentPolicy['mode'] }
-export interface EscalationRequest extends Whom { comment: string, rungs: Rung[] }
-export interface ReleaseRequest extends Whom { comment: string, keepReplacement?: boolean }
-export interface Approval { decisionId: string, approve: boolean, comment: string }
-
-/** What release would take back, in its order, against what stands there today. */
-export interface ReleasePreview { targets: Array<{ instanceId: string, changes: UndoPreview[] }> }
-/** What further rungs would change, and whom they hit. */
-export interface EscalationPreview { targets: Array<{ instanceId: string, actions: Array<Pick<PlannedAction, 'kind' | 'resource' | 'words'>>, hits: string[] }> }
 
 export class ContainmentService {
   readonly #parts: ResponseParts
@@ -58,7 +49,7 @@ export class ContainmentService {
   }
 
   /** Whom further rungs would hit, from reads alone. */
-  async previewEscalation (id: string, { instanceIds, rungs }: Omit<EscalationRequest, 'comment'>): Promise<EscalationPreview> {
+  async previewEscalation (id: string, { instanceIds, rungs }: EscalationChoice): Promise<EscalationPreview> {
     const incident = await this.#parts.incidents.get(id)
     return {
       targets: await Promise.all(chosen(incident, instanceIds).map(async (target) => {
@@ -82,13 +73,13 @@ export class ContainmentService {
    * Asks for further rungs, which a second person must approve.
    * @throws CleanroomError NOT_CONTAINED, CONTAINMENT_UNDERWAY, CONFLICT
    */
-  async escalate (id: string, request: EscalationRequest, asker: Asker): Promise<{ decision: Decision, incident: Incident }> {
+  async escalate (id: string, request: EscalationRequest, asker: Asker): Promise<Asked> {
     const preview = await this.previewEscalation(id, request)
     return await this.#ask(id, 'escalate', request, { rungs: request.rungs }, preview, asker)
   }
 
   /** What release would take back, from reads alone. @throws CleanroomError NOT_CONTAINED */
-  async previewRelease (id: string, { instanceIds }: Omit<ReleaseRequest, 'comment'>): Promise<ReleasePreview> {
+  async previewRelease (id: string, { instanceIds }: ReleaseChoice): Promise<ReleasePreview> {
     const incident = await this.#parts.incidents.get(id)
     const targets = chosen(incident, instanceIds).filter(isContained)
     if (targets.length === 0) throw new CleanroomError('NOT_CONTAINED', `No instance of incident ${id} is contained.`)
@@ -109,14 +100,14 @@ export class ContainmentService {
    * Asks for the release of contained instances, which a second person must approve.
    * @throws CleanroomError NOT_CONTAINED, CONTAINMENT_UNDERWAY, HELD_BY_ANOTHER_INCIDENT
    */
-  async release (id: string, request: ReleaseRequest, asker: Asker): Promise<{ decision: Decision, incident: Incident }> {
+  async release (id: string, request: ReleaseRequest, asker: Asker): Promise<Asked> {
     const preview = await this.previewRelease(id, request)
     const { keepReplacement } = request
     return await this.#ask(id, 'release', { ...request, instanceIds: preview.targets.map(({ instanceId }) => instanceId) },
       keepReplacement === undefined ? {} : { keepReplacement }, preview, asker)
   }
 
-  async #ask (id: string, kind: Decision['kind'], { instanceIds, comment }: Whom & { comment: string }, parameters: Record<string, unknown>, preview: unknown, asker: Asker): Promise<{ decision: Decision, incident: Incident }> {
+  async #ask (id: string, kind: Decision['kind'], { instanceIds, comment }: Whom & { comment: string }, parameters: Record<string, unknown>, preview: unknown, asker: Asker): Promise<Asked> {
     const incident = await this.#parts.incidents.get(id)
     const targets = chosen(incident, instanceIds)
     if (kind === 'escalate' && ['closing', 'closed'].includes(incident.phase)) throw new CleanroomError('CONFLICT', `Incident ${id} is ${incident.phase}.`, { extra: { phase: incident.phase } })

@@ -30,7 +30,7 @@ import { registerRelease, type ReleaseInput } from './release-lane.ts'
 import { registerFillRoom, registerPrepareRoom } from './room-lane.ts'
 import { POLICY, WAIT } from './step-policies.ts'
 import { registerTraffic } from './traffic-lane.ts'
-import { registerDescription, registerSurvey, registerTriage, type TargetId, type Triaged } from './triage-lane.ts'
+import { idOf, registerDescription, registerSurvey, registerTriage, type TargetId, type Triaged } from './triage-lane.ts'
 
 export const REVIEW_TOPIC = 'review'
 
@@ -178,10 +178,6 @@ export function registerResponse (parts: ResponseParts): Response {
   }
 
   return { respond, analyse, containAgain, release, cancel }
-}
-
-function idOf ({ instanceId, accountId, region, vpcId }: TargetId): TargetId {
-  return { instanceId, accountId, region, ...vpcId !== undefined && { vpcId } }
 }
 
 /** Says of one instance among several that it was gone before it could be contained; the others go on. */

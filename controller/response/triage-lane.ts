@@ -21,6 +21,11 @@ import { POLICY } from './step-policies.ts'
 
 export interface TargetId { instanceId: string, accountId: string, region: string, vpcId?: string }
 
+/** What tells a target apart, of a record that has more of it. */
+export function idOf ({ instanceId, accountId, region, vpcId }: TargetId): TargetId {
+  return { instanceId, accountId, region, ...vpcId !== undefined && { vpcId } }
+}
+
 /** What describing an instance reads with: the role that changes nothing on it. */
 export function triageClients (clients: AwsClients, target: TargetId): TriageClients {
   return {

@@ -13,6 +13,7 @@ import {
   type EC2Client, type Instance, type InstanceNetworkInterface, type NetworkInterface, type TrunkInterfaceAssociation, type Volume
 } from '@aws-sdk/client-ec2'
 import type { AwsScope } from '../aws/clients.ts'
+import { filtersBy } from '../aws/filters.ts'
 import { findInstance } from './describe-instance.ts'
 import { readSections, section, within, type Limited } from './sections.ts'
 import type { ElasticAddress, InstanceFacts, InterfaceFacts, Read, Section, Sections, VolumeFacts } from './target-facts.ts'
@@ -67,9 +68,8 @@ async function readBranches (ec2: EC2Client, trunkIds: string[], instanceVpcId: 
       }
       const ids = associations.map(({ BranchInterfaceId }) => BranchInterfaceId!)
       // By filter and not by id: a branch that has gone since would fail the call for all.
-      for (let from = 0; from < ids.length; from += FILTER_VALUES) {
-        const Filters = [{ Name: 'network-interface-id', Values: ids.slice(from, from + FILTER_VALUES) }]
-        for await (const page of paginateDescribeNetworkInterfaces({ client: ec2 }, { Filters }, limited)) found.push(...page.NetworkInterfaces ?? [])
+      for (const filter of filtersBy('network-interface-id', ids)) {
+        for await (const page of paginateDescribeNetworkInterfaces({ client: ec2 }, { Filters: [filter] }, limited)) found.push(...page.NetworkInterfaces ?? [])
       }
       return { associations, interfaces: found }
     })
@@ -77,9 +77,6 @@ async function readBranches (ec2: EC2Client, trunkIds: string[], instanceVpcId: 
   const facts = found.map((each) => ({ ...interfaceFacts(each, instanceVpcId), kind: 'branch' })).sort((a, b) => a.interfaceId.localeCompare(b.interfaceId))
   return { facts, sections }
 }
-
-/** Amazon EC2 User Guide, "List and filter using the CLI and API": a filter takes 200 values. */
-const FILTER_VALUES = 200
 
 /** The described ones, and any that only the instance's own answer names; by network card and device index. */
 function interfacesOf (instance: Instance, described: NetworkInterface[]): InterfaceFacts[] {

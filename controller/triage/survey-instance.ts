@@ -16,6 +16,7 @@ import {
   GetAccessKeyLastUsedCommand, GetInstanceProfileCommand, GetRoleCommand, paginateListAccessKeys, paginateListInstanceProfilesForRole
 } from '@aws-sdk/client-iam'
 import { fromAws } from '../aws/aws-errors.ts'
+import { filtersBy } from '../aws/filters.ts'
 import type { TriageClients } from './describe-instance.ts'
 import { classicMemberships, targetMemberships } from './load-balancer-memberships.ts'
 import { within, type Limited } from './sections.ts'
@@ -303,11 +304,8 @@ async function collect<Page, T> (pages: AsyncIterable<Page>, itemsOf: (page: Pag
   return items
 }
 
-/** Amazon EC2 User Guide, "List and filter using the CLI and API": a filter takes 200 values. */
-async function byValues<T> (Name: string, values: string[], read: (filter: Filter) => Promise<T[]>): Promise<T[]> {
-  const filters: Filter[] = []
-  for (let from = 0; from < values.length; from += 200) filters.push({ Name, Values: values.slice(from, from + 200) })
-  return (await Promise.all(filters.map(read))).flat()
+async function byValues<T> (name: string, values: string[], read: (filter: Filter) => Promise<T[]>): Promise<T[]> {
+  return (await Promise.all(filtersBy(name, values).map(read))).flat()
 }
 
 /** Every state but `terminated`; an instance that is shutting down still acts. */

@@ -9,32 +9,14 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { awsCode, isGone } from '../../aws/aws-errors.ts'
-import type { FirewallDomainList, FirewallRule, FirewallRuleGroup, FirewallRuleGroupAssociation, FirewallStatus, ResolverCalls, ResolverClient } from '../../aws/resolver-client.ts'
+import { EVERY_NAME, isEveryName, type FirewallDomainList, type FirewallRule, type FirewallRuleGroup, type FirewallRuleGroupAssociation, type FirewallStatus, type ResolverClient } from '../../aws/resolver-client.ts'
 import { CleanroomError } from '../../incident/errors.ts'
 import { incidentTags, TAG } from '../../incident/tags.ts'
 import type { Action, ActionContext, State } from './action.ts'
 
-const EVERY_NAME = '*'
 /** API reference: "The allowed values for Priority are between 100 and 9900", which Resolver itself reserves; the lowest is asked first. */
 const [FIRST_PRIORITY, LAST_PRIORITY] = [101, 9899]
 const RULE_PRIORITY = 1
-const PAGE = 100
-
-type Listing = 'ListFirewallDomainLists' | 'ListFirewallRuleGroups' | 'ListFirewallRuleGroupAssociations' | 'ListFirewallRules' | 'ListFirewallDomains'
-
-/** All pages of a listing, of which `items` takes what it lists. */
-async function all<Name extends Listing, Item> (
-  resolver: ResolverClient, name: Name, input: ResolverCalls[Name]['input'], items: (page: ResolverCalls[Name]['output']) => Item[] | undefined
-): Promise<Item[]> {
-  const found: Item[] = []
-  let NextToken: string | undefined
-  do {
-    const page = await resolver.call(name, { ...input, MaxResults: PAGE, ...NextToken !== undefined && { NextToken } })
-    found.push(...items(page) ?? [])
-    NextToken = page.NextToken
-  } while (NextToken)
-  return found
-}
 
 /** At most 64 characters of letters, digits, `-`, `_` and blanks: an incident's id has 26, an instance's 19. */
 function nameOf ({ incidentId, instanceId }: ActionContext): string {
@@ -50,15 +32,15 @@ interface Found {
 }
 
 async function associations ({ clients: { resolver } }: ActionContext, VpcId: string): Promise<FirewallRuleGroupAssociation[]> {
-  return await all(resolver, 'ListFirewallRuleGroupAssociations', { VpcId }, (page) => page.FirewallRuleGroupAssociations)
+  return await resolver.list('ListFirewallRuleGroupAssociations', { VpcId }, (page) => page.FirewallRuleGroupAssociations)
 }
 
 async function find (context: ActionContext, vpcId: string): Promise<Found> {
   const { resolver } = context.clients
   const name = nameOf(context)
   const [lists, groups, ofVpc] = await Promise.all([
-    all(resolver, 'ListFirewallDomainLists', {}, (page) => page.FirewallDomainLists),
-    all(resolver, 'ListFirewallRuleGroups', {}, (page) => page.FirewallRuleGroups),
+    resolver.list('ListFirewallDomainLists', {}, (page) => page.FirewallDomainLists),
+    resolver.list('ListFirewallRuleGroups', {}, (page) => page.FirewallRuleGroups),
     associations(context, vpcId)
   ])
   const [list, group, association] = [lists, groups, ofVpc].map((items) => items.find(({ Name }) => Name === name)) as
@@ -72,27 +54,26 @@ async function find (context: ActionContext, vpcId: string): Promise<Found> {
 }
 
 async function domainsOf (resolver: ResolverClient, FirewallDomainListId: string): Promise<string[]> {
-  return await all(resolver, 'ListFirewallDomains', { FirewallDomainListId }, (page) => page.Domains)
+  return await resolver.list('ListFirewallDomains', { FirewallDomainListId }, (page) => page.Domains)
 }
 
 async function rulesOf (resolver: ResolverClient, FirewallRuleGroupId: string): Promise<FirewallRule[]> {
-  return await all(resolver, 'ListFirewallRules', { FirewallRuleGroupId }, (page) => page.FirewallRules)
+  return await resolver.list('ListFirewallRules', { FirewallRuleGroupId }, (page) => page.FirewallRules)
 }
 
 function isBlock (rule: FirewallRule, listId: string): boolean {
   return rule.FirewallDomainListId === listId && rule.Action === 'BLOCK' && rule.BlockResponse === 'NODATA' && rule.Qtype === undefined
 }
 
-/** Resolver shows a lone `*` with or without the dot that ends every name. */
-function isEveryName (domains: string[]): boolean {
-  return domains.length === 1 && domains[0]!.replace(/(?<=.)\.$/, '') === EVERY_NAME
+function areEveryName (domains: string[]): boolean {
+  return domains.length === 1 && isEveryName(domains[0]!)
 }
 
 /** Blocked is what is associated whole, with the one rule that blocks every name and no other. */
 async function stateOf ({ clients: { resolver } }: ActionContext, { list, group, association }: Found): Promise<State> {
   if (!list || !group || association?.Status !== 'COMPLETE') return { blocked: false }
   const [domains, rules] = await Promise.all([domainsOf(resolver, list.Id), rulesOf(resolver, group.Id)])
-  return { blocked: isEveryName(domains) && rules.length === 1 && isBlock(rules[0]!, list.Id) }
+  return { blocked: areEveryName(domains) && rules.length === 1 && isBlock(rules[0]!, list.Id) }
 }
 
 /** Polls until it is so. @throws CleanroomError AWS_BUSY after the wait; the next attempt goes on */
@@ -160,7 +141,7 @@ async function everyName (context: ActionContext, found: FirewallDomainList | un
   const Id = found !== undefined && await settled(resolver, found.Id, patience) !== undefined
     ? found.Id
     : (await resolver.call('CreateFirewallDomainList', creation(context))).FirewallDomainList.Id
-  if (!isEveryName(await domainsOf(resolver, Id))) {
+  if (!areEveryName(await domainsOf(resolver, Id))) {
     await resolver.call('UpdateFirewallDomains', { FirewallDomainListId: Id, Operation: 'REPLACE', Domains: [EVERY_NAME] })
     await settled(resolver, Id, patience)
   }
@@ -227,7 +208,7 @@ async function disassociate (context: ActionContext, vpcId: string, { associatio
 /** Deletes the rules, the group and the list; what somebody else uses stays, and is told. */
 async function remove ({ clients: { resolver } }: ActionContext, { list, group }: Found, patience: Patience): Promise<string | undefined> {
   if (group) {
-    const elsewhere = await all(resolver, 'ListFirewallRuleGroupAssociations', { FirewallRuleGroupId: group.Id }, (page) => page.FirewallRuleGroupAssociations)
+    const elsewhere = await resolver.list('ListFirewallRuleGroupAssociations', { FirewallRuleGroupId: group.Id }, (page) => page.FirewallRuleGroupAssociations)
     if (elsewhere.length > 0) {
       return `Somebody associated ${group.Id} with ${elsewhere.map(({ VpcId }) => VpcId).sort().join(', ')}; it was left there. Delete it when nothing uses it any more.`
     }

@@ -18,8 +18,8 @@ import { DescribeNetworkInterfacesCommand, DescribeSecurityGroupsCommand, Modify
 import { awsCode, onceKnown } from '../../aws/aws-errors.ts'
 import { CleanroomError } from '../../incident/errors.ts'
 import type { Action, ActionContext, State } from './action.ts'
-import { changeAndReadBack } from './read-back.ts'
-import { deleteGroup, emptyGroup, exists, findGroup, groupState, isOurs, isUnanswered, makeGroup, usersOf } from './security-groups.ts'
+import { changeAndReadBack, isUnanswered } from './read-back.ts'
+import { deleteGroup, emptyGroup, exists, findGroup, groupState, isOurs, makeGroup, usersOf } from './security-groups.ts'
 import { closeUntrackingGroup } from './untracking.ts'
 
 /** The name of the group without rules; others find it by this, its tags and its VPC. */

@@ -3,6 +3,11 @@
  */
 import { fromAws } from '../../aws/aws-errors.ts'
 
+/** Whether AWS's answer is missing: the call may have been carried out all the same, or may be yet. */
+export function isUnanswered (error: unknown): boolean {
+  return fromAws(error, 'asking').code === 'AWS_UNAVAILABLE'
+}
+
 /**
  * Makes the change and answers the state read back. Where AWS's answer is missing (time-out, broken connection,
  * server error) the state decides: if what is wanted stands, the change was made.
@@ -12,7 +17,7 @@ export async function changeAndReadBack<S> (change: () => Promise<unknown>, read
   try {
     await change()
   } catch (error) {
-    if (fromAws(error, 'changing').code !== 'AWS_UNAVAILABLE') throw error
+    if (!isUnanswered(error)) throw error
     const state = await read().catch(() => undefined)
     if (state === undefined || !isWanted(state)) throw error
     return state

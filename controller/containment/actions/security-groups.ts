@@ -8,21 +8,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import {
   CreateSecurityGroupCommand, DeleteSecurityGroupCommand, DescribeSecurityGroupsCommand, paginateDescribeNetworkInterfaces,
   paginateDescribeSecurityGroupRules, RevokeSecurityGroupEgressCommand, RevokeSecurityGroupIngressCommand,
-  type EC2Client, type SecurityGroup, type SecurityGroupRule
+  type EC2Client, type Filter, type SecurityGroup, type SecurityGroupRule
 } from '@aws-sdk/client-ec2'
-import { awsCode, fromAws, isGone, isUnknownToEc2 } from '../../aws/aws-errors.ts'
+import { awsCode, isGone, isUnknownToEc2 } from '../../aws/aws-errors.ts'
 import { CleanroomError } from '../../incident/errors.ts'
 import { incidentTags, TAG } from '../../incident/tags.ts'
 import type { ActionContext } from './action.ts'
-import { changeAndReadBack } from './read-back.ts'
+import { changeAndReadBack, isUnanswered } from './read-back.ts'
 
 /** EC2 is eventually consistent: what was just changed may read as before for a moment (EC2 API Reference, "Eventual consistency"). */
 const WAITS_MS = [250, 500, 1000]
-
-/** Whether AWS's answer is missing: the call may have been carried out all the same, or may be yet. */
-export function isUnanswered (error: unknown): boolean {
-  return fromAws(error, 'asking').code === 'AWS_UNAVAILABLE'
-}
 
 /** The rules of a group, by its id; none of a group that does not exist. */
 export async function rulesOf (ec2: EC2Client, groupId: string): Promise<SecurityGroupRule[]> {
@@ -38,15 +33,18 @@ export async function groupState (ec2: EC2Client, groupId: string | undefined): 
   return groupId === undefined ? { groupId: null } : { groupId, rules: (await rulesOf(ec2, groupId)).length }
 }
 
+/** Filters that only what containment made for this instance and incident passes, in whatever VPC. */
+export function oursBy ({ incidentId, instanceId }: Pick<ActionContext, 'incidentId' | 'instanceId'>): Filter[] {
+  return Object.entries({ [TAG.incident]: incidentId, [TAG.instance]: instanceId, [TAG.purpose]: 'isolation' }).map(([key, value]) => ({ Name: `tag:${key}`, Values: [value] }))
+}
+
 /** The group of this name that was made for the instance and incident. */
-export async function findGroup ({ clients: { ec2 }, incidentId, instanceId }: ActionContext, vpcId: string, name: string): Promise<string | undefined> {
-  const answer = await ec2.send(new DescribeSecurityGroupsCommand({
+export async function findGroup (context: ActionContext, vpcId: string, name: string): Promise<string | undefined> {
+  const answer = await context.clients.ec2.send(new DescribeSecurityGroupsCommand({
     Filters: [
       { Name: 'vpc-id', Values: [vpcId] },
       { Name: 'group-name', Values: [name] },
-      { Name: `tag:${TAG.incident}`, Values: [incidentId] },
-      { Name: `tag:${TAG.instance}`, Values: [instanceId] },
-      { Name: `tag:${TAG.purpose}`, Values: ['isolation'] }
+      ...oursBy(context)
     ]
   }))
   return answer.SecurityGroups?.[0]?.GroupId

@@ -3,7 +3,7 @@
  */
 import { Type, type Static } from 'typebox'
 import { Decision, Incident } from '../../incident/incident.ts'
-import type { Asked } from '../ports.ts'
+import type { Asked } from '../../containment/requests.ts'
 
 export const AwaitingApproval = Type.Object({
   awaiting: Type.Literal('approval'),

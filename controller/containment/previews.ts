@@ -17,6 +17,8 @@ export const ReleasePreview = Type.Object({
   }))
 }, { description: 'The preview of a dry run' })
 export type ReleasePreview = Static<typeof ReleasePreview>
+/** What release would do to one action's resource. */
+export type UndoPreview = ReleasePreview['targets'][number]['changes'][number]
 
 export const EscalationPreview = Type.Object({
   targets: Type.Array(Type.Object({
