@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { awsError, fakeClients, type Answer } from '../triage/fake-clients.ts'
+import { PLAIN_INSTANCE } from '../triage/facts-for-tests.ts'
 import type { InstanceFacts, Surroundings } from '../triage/target-facts.ts'
 import { canAsk, findLacking, permissionChecks, type PermissionCheck } from './permissions.ts'
 import { DEFAULT_CONTAINMENT_POLICY, KINDS, planContainment, RUNGS } from './plan.ts'
@@ -7,16 +8,7 @@ import { DEFAULT_CONTAINMENT_POLICY, KINDS, planContainment, RUNGS } from './pla
 const ROLE = 'arn:aws:iam::123456789012:role/cleanroom/cleanroom-contain'
 
 const FACTS: InstanceFacts = {
-  instanceId: 'i-1',
-  accountId: '123456789012',
-  region: 'eu-central-1',
-  state: 'running',
-  vpcId: 'vpc-1',
-  subnetId: 'subnet-1',
-  availabilityZone: 'eu-central-1a',
-  instanceType: 'm5.large',
-  architecture: 'x86_64',
-  platform: 'linux',
+  ...PLAIN_INSTANCE,
   interfaces: ['eni-1', 'eni-2'].map((interfaceId, deviceIndex) => ({
     interfaceId,
     kind: 'interface',
@@ -29,9 +21,6 @@ const FACTS: InstanceFacts = {
     elasticAddresses: deviceIndex === 0 ? [{ allocationId: 'eipalloc-1', associationId: 'eipassoc-1', publicIp: '198.51.100.7', privateAddress: '10.0.0.5' }] : []
   })),
   volumes: [{ volumeId: 'vol-1', device: '/dev/xvda', sizeGiB: 8, encrypted: false, deleteOnTermination: true }],
-  instanceStoreDevices: [],
-  hibernationConfigured: false,
-  spot: false,
   instanceProfileArn: 'arn:aws:iam::123456789012:instance-profile/web',
   tags: { Name: 'web1', 'cleanroom:status': 'quarantined' }
 }

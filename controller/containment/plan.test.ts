@@ -1,20 +1,13 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { ContainmentPolicy } from '../incident/incident.ts'
+import { PLAIN_INSTANCE } from '../triage/facts-for-tests.ts'
 import type { InstanceFacts, Surroundings } from '../triage/target-facts.ts'
 import { DEFAULT_CONTAINMENT_POLICY, KINDS, offeredRungs, planContainment, planCutOff, STAGES, type PlannedAction, type Rung } from './plan.ts'
 
 const WEB: InstanceFacts = {
+  ...PLAIN_INSTANCE,
   instanceId: 'i-0123456789abcdef0',
-  accountId: '123456789012',
-  region: 'eu-central-1',
-  state: 'running',
-  vpcId: 'vpc-1',
-  subnetId: 'subnet-1',
-  availabilityZone: 'eu-central-1a',
-  instanceType: 'm5.large',
-  architecture: 'x86_64',
-  platform: 'linux',
   interfaces: [
     {
       interfaceId: 'eni-1',
@@ -33,11 +26,7 @@ const WEB: InstanceFacts = {
     { volumeId: 'vol-1', device: '/dev/xvda', sizeGiB: 8, encrypted: false, deleteOnTermination: true },
     { volumeId: 'vol-2', device: '/dev/xvdf', sizeGiB: 20, encrypted: true, deleteOnTermination: false }
   ],
-  instanceStoreDevices: [],
-  hibernationConfigured: false,
-  spot: false,
-  instanceProfileArn: 'arn:aws:iam::123456789012:instance-profile/web',
-  tags: {}
+  instanceProfileArn: 'arn:aws:iam::123456789012:instance-profile/web'
 }
 const AROUND: Surroundings = {
   autoScaling: { group: 'web', lifecycleState: 'InService', desiredCapacity: 2, minSize: 1, maxSize: 4, members: [WEB.instanceId, 'i-other'], subnetIds: ['subnet-1'], targetGroupArns: ['arn:tg/web'] },

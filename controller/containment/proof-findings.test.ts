@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Instance, NetworkAcl, SecurityGroupRule } from '@aws-sdk/client-ec2'
 import fc from 'fast-check'
+import { PLAIN_INSTANCE } from '../triage/facts-for-tests.ts'
 import type { InterfaceFacts, Surroundings } from '../triage/target-facts.ts'
 import { DEFAULT_CONTAINMENT_POLICY } from './plan.ts'
 import {
@@ -13,24 +14,7 @@ const NOTHING: Surroundings = {
 }
 const subject = (more: Partial<ProofSubject> = {}): ProofSubject => ({
   incidentId: 'inc-1',
-  facts: {
-    instanceId: 'i-1',
-    accountId: '123456789012',
-    region: 'eu-central-1',
-    state: 'running',
-    vpcId: 'vpc-1',
-    subnetId: 'subnet-1',
-    availabilityZone: 'eu-central-1a',
-    instanceType: 'm5.large',
-    architecture: 'x86_64',
-    platform: 'linux',
-    interfaces: [],
-    volumes: [],
-    instanceStoreDevices: [],
-    hibernationConfigured: false,
-    spot: false,
-    tags: {}
-  },
+  facts: PLAIN_INSTANCE,
   around: NOTHING,
   policy: DEFAULT_CONTAINMENT_POLICY,
   rungs: [],

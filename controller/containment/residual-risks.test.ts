@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { ContainmentPolicy } from '../incident/incident.ts'
+import { PLAIN_INSTANCE } from '../triage/facts-for-tests.ts'
 import type { InstanceFacts, InterfaceFacts, RoleFacts, Surroundings } from '../triage/target-facts.ts'
 import { DEFAULT_CONTAINMENT_POLICY, type Rung } from './plan.ts'
 import { residualRisks } from './residual-risks.ts'
@@ -16,22 +17,8 @@ const FIRST: InterfaceFacts = {
   elasticAddresses: []
 }
 const PLAIN: InstanceFacts = {
-  instanceId: 'i-1',
-  accountId: '123456789012',
-  region: 'eu-central-1',
-  state: 'running',
-  vpcId: 'vpc-1',
-  subnetId: 'subnet-1',
-  availabilityZone: 'eu-central-1a',
-  instanceType: 'm5.large',
-  architecture: 'x86_64',
-  platform: 'linux',
-  interfaces: [FIRST],
-  volumes: [],
-  instanceStoreDevices: [],
-  hibernationConfigured: false,
-  spot: false,
-  tags: {}
+  ...PLAIN_INSTANCE,
+  interfaces: [FIRST]
 }
 const NEIGHBOURS: Surroundings = {
   targets: [],

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { DEFAULT_CONTAINMENT_POLICY, planCutOff, type PlannedAction } from '../containment/plan.ts'
 import type { Containment, ContainmentAction, Incident } from '../incident/incident.ts'
+import { PLAIN_INSTANCE } from '../triage/facts-for-tests.ts'
 import type { InstanceFacts, Surroundings } from '../triage/target-facts.ts'
 import { claim, recordNoOutcome, recordPlan, sparingItsGroup, startRound, type Turn } from './containment-record.ts'
 import type { ResponseParts } from './parts.ts'
@@ -25,22 +26,8 @@ const action = (kind: string, state: ContainmentAction['state'], more: Partial<C
 const ready = action('prepare-isolation-group', 'done', { before: { groupId: null }, after: { groupId: 'sg-iso', rules: 0 } })
 
 const FACTS: InstanceFacts = {
-  instanceId: 'i-1',
-  accountId: '123456789012',
-  region: 'eu-central-1',
-  state: 'running',
-  vpcId: 'vpc-1',
-  subnetId: 'subnet-1',
-  availabilityZone: 'eu-central-1a',
-  instanceType: 'm5.large',
-  architecture: 'x86_64',
-  platform: 'linux',
-  interfaces: [{ interfaceId: 'eni-1', kind: 'interface', deviceIndex: 0, networkCardIndex: 0, subnetId: 'subnet-1', securityGroupIds: ['sg-iso'], privateAddresses: ['10.0.0.5'], ipv6Addresses: [], elasticAddresses: [] }],
-  volumes: [],
-  instanceStoreDevices: [],
-  hibernationConfigured: false,
-  spot: false,
-  tags: {}
+  ...PLAIN_INSTANCE,
+  interfaces: [{ interfaceId: 'eni-1', kind: 'interface', deviceIndex: 0, networkCardIndex: 0, subnetId: 'subnet-1', securityGroupIds: ['sg-iso'], privateAddresses: ['10.0.0.5'], ipv6Addresses: [], elasticAddresses: [] }]
 }
 
 describe('the turn at a containment', () => {

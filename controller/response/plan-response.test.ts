@@ -1,31 +1,19 @@
 import assert from 'node:assert/strict'
 import { DEFAULT_CONTAINMENT_POLICY, planContainment } from '../containment/plan.ts'
 import type { Plan } from '../incident/incident.ts'
+import { PLAIN_INSTANCE } from '../triage/facts-for-tests.ts'
 import type { InstanceFacts, Surroundings } from '../triage/target-facts.ts'
 import { estimate } from './estimate.ts'
 import { notes, plannedSteps } from './plan-response.ts'
 
 const FACTS: InstanceFacts = {
-  instanceId: 'i-1',
-  accountId: '123456789012',
-  region: 'eu-central-1',
-  state: 'running',
-  vpcId: 'vpc-1',
-  subnetId: 'subnet-1',
-  availabilityZone: 'eu-central-1a',
-  instanceType: 'm5.large',
-  architecture: 'x86_64',
-  platform: 'linux',
+  ...PLAIN_INSTANCE,
   interfaces: [{ interfaceId: 'eni-1', kind: 'interface', deviceIndex: 0, networkCardIndex: 0, subnetId: 'subnet-1', securityGroupIds: ['sg-web', 'sg-db'], privateAddresses: ['10.0.0.5'], ipv6Addresses: [], elasticAddresses: [] }],
   volumes: [
     { volumeId: 'vol-1', device: '/dev/xvda', sizeGiB: 8, encrypted: false, deleteOnTermination: true },
     { volumeId: 'vol-2', device: '/dev/xvdf', sizeGiB: 0, encrypted: false, deleteOnTermination: false }
   ],
-  instanceStoreDevices: [],
-  hibernationConfigured: false,
-  spot: false,
-  instanceProfileArn: 'arn:aws:iam::123456789012:instance-profile/web',
-  tags: {}
+  instanceProfileArn: 'arn:aws:iam::123456789012:instance-profile/web'
 }
 
 const AROUND: Surroundings = {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { PLAIN_INSTANCE } from './facts-for-tests.ts'
 import { awsError, fakeClients, filterOf, type Answer, type FakeClients } from './fake-clients.ts'
 import { surveyInstance } from './survey-instance.ts'
 import type { InstanceFacts, Read, Surroundings } from './target-facts.ts'
@@ -6,26 +7,13 @@ import type { InstanceFacts, Read, Surroundings } from './target-facts.ts'
 const ROLE_TRUST = JSON.stringify({ Statement: [{ Effect: 'Allow', Principal: { Service: ['ec2.amazonaws.com', 'ssm.amazonaws.com'] }, Action: 'sts:AssumeRole' }] })
 
 const FACTS: InstanceFacts = {
-  instanceId: 'i-1',
-  accountId: '123456789012',
-  region: 'eu-central-1',
-  state: 'running',
-  vpcId: 'vpc-1',
-  subnetId: 'subnet-1',
-  availabilityZone: 'eu-central-1a',
+  ...PLAIN_INSTANCE,
   instanceType: 'm5d.large',
-  architecture: 'x86_64',
-  platform: 'linux',
   interfaces: [
     { interfaceId: 'eni-1', kind: 'interface', deviceIndex: 0, networkCardIndex: 0, subnetId: 'subnet-1', securityGroupIds: ['sg-web'], privateAddresses: ['10.0.0.5'], ipv6Addresses: ['2001:db8::5'], elasticAddresses: [] },
     { interfaceId: 'eni-2', kind: 'interface', deviceIndex: 1, networkCardIndex: 0, subnetId: 'subnet-2', securityGroupIds: ['sg-db'], privateAddresses: ['10.0.1.5'], ipv6Addresses: [], elasticAddresses: [] }
   ],
-  volumes: [],
-  instanceStoreDevices: [],
-  hibernationConfigured: false,
-  spot: false,
-  instanceProfileArn: 'arn:aws:iam::123456789012:instance-profile/app/web',
-  tags: {}
+  instanceProfileArn: 'arn:aws:iam::123456789012:instance-profile/app/web'
 }
 
 /** An account in which the instance is alone and has nothing. */
